@@ -1,0 +1,1 @@
+"""What the notebooks, the lab and the tests share; importing it runs nothing."""
