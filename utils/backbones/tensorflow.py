@@ -1,0 +1,401 @@
+"""Backbones in TensorFlow: one small object around a frozen network.
+
+Its twin, with the same face, is ``utils.backbones.pytorch``.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.backbones import (
+    BACKBONES,
+    WeightsUnavailable,
+    find,
+    imagenet_classes,
+    refuse_if_offline,
+    weights_file,
+)
+from utils.device import quiet_tensorflow, tensorflow_device
+
+quiet_tensorflow()
+import keras  # noqa: E402 - TensorFlow reads its log level when it is imported
+import tensorflow as tf  # noqa: E402
+from keras import layers  # noqa: E402
+
+FRAMEWORK = "tensorflow"
+BATCH_SIZE = 32
+GPU_BATCH_SIZE = 128
+BATCH_NORM_EPSILON = 1e-3
+# Tan and Le 2019 (EfficientNet), table 1, without squeeze-and-excitation:
+# expansion, kernel, stride, maps, repeats of each stage.
+LITE_STAGES = [
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+]
+STEM_MAPS, HEAD_MAPS = 32, 1280
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red; of 0-255
+# Compound scaling: how much wider and deeper (EfficientNet-Lite README).
+LITE_SCALES = {
+    "efficientnet_lite0": (1.0, 1.0),
+    "efficientnet_lite1": (1.0, 1.1),
+    "efficientnet_lite2": (1.1, 1.2),
+}
+
+
+class Backbone:
+    """A frozen pre-trained network that takes images in [0, 1].
+
+    Attributes
+    ----------
+    name : str
+        Its key in the table of backbones.
+    size : int
+        Height and width of its input, pixels.
+    width : int
+        Number of its features, D.
+    class_names : list of str
+        The 1000 ImageNet classes in the order of the logits.
+    fingerprint : str
+        Changes with the framework, the weights and the preprocessing.
+    batch_size : int
+        How many images at once run fastest.
+    module : Network
+        The frozen module underneath, for fine-tuning.
+    """
+
+    def __init__(self, name: str, module: "Network", fingerprint: str):
+        facts = find(name)
+        self.name, self.size, self.width = name, facts.size, facts.width
+        self.class_names = imagenet_classes()
+        self.fingerprint = fingerprint
+        self.device = tensorflow_device()
+        on_cpu = self.device.startswith("CPU")
+        self.batch_size = BATCH_SIZE if on_cpu else GPU_BATCH_SIZE
+        self.module = module
+        self.module.trainable = False
+        self._logits = tf.function(module.call, reduce_retracing=True)
+
+    def tensor(self, images: np.ndarray) -> tf.Tensor:
+        """Bring images, or what `array` gave, into TensorFlow.
+
+        Parameters
+        ----------
+        images : (N, H, W, C) or (N, D) float32 ndarray
+            RGB in [0, 1], maps or features.
+
+        Returns
+        -------
+        (N, H, W, C) or (N, D) float32 Tensor
+            The same numbers on the device of the network.
+        """
+        with tf.device(self.device):
+            return tf.convert_to_tensor(images)
+
+    def array(self, tensor: tf.Tensor) -> np.ndarray:
+        """Bring a result back to NumPy.
+
+        Parameters
+        ----------
+        tensor : (N, ...) or (N, H, W, C) float32 Tensor
+            Logits, features, maps or images.
+
+        Returns
+        -------
+        (N, ...) or (N, H, W, C) float32 ndarray
+            The same numbers.
+        """
+        return tensor.numpy()
+
+    def logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Score the 1000 ImageNet classes.
+
+        Parameters
+        ----------
+        images : (N, size, size, 3) float32 Tensor in [0, 1]
+            RGB.
+
+        Returns
+        -------
+        (N, 1000) float32 Tensor
+            Before the softmax.
+        """
+        with tf.device(self.device):
+            return self._logits(images)
+
+    def features(self, images: tf.Tensor) -> tf.Tensor:
+        """Describe each image by the last maps, averaged over the picture.
+
+        Parameters
+        ----------
+        images : (N, size, size, 3) float32 Tensor in [0, 1]
+            RGB.
+
+        Returns
+        -------
+        (N, D) float32 Tensor
+            D is `width`.
+        """
+        return tf.reduce_mean(self.maps(images, -1), axis=(1, 2))
+
+    def maps(self, images: tf.Tensor, depth: int) -> tf.Tensor:
+        """Give the feature maps after one stage of the network.
+
+        Parameters
+        ----------
+        images : (N, size, size, 3) float32 Tensor in [0, 1]
+            RGB.
+        depth : int
+            Index of the stage, 0 the first and -1 the last.
+
+        Returns
+        -------
+        (N, h, w, C) float32 Tensor
+            h and w shrink with depth, C grows.
+        """
+        with tf.device(self.device):
+            return self._maps(depth)(images)
+
+    @cache  # noqa: B019 - one backbone lives as long as its notebook
+    def _maps(self, depth: int) -> Callable:
+        """Compile the stages into one graph, faster than layer by layer."""
+        return tf.function(
+            lambda images: self.module.maps(images, depth), reduce_retracing=True
+        )
+
+
+class Network(keras.Model):
+    """Preprocessing, stages and classifier of a network, one after the other.
+
+    Parameters
+    ----------
+    preprocess : callable
+        From images in [0, 1] to what the first stage takes.
+    stages : list of keras.Model
+        The last one's maps, averaged, are the features.
+    classifier : keras.Model
+        From the last maps to the logits.
+    """
+
+    def __init__(self, preprocess, stages, classifier):
+        super().__init__()
+        self.preprocess = preprocess
+        self.stages = stages
+        self.classifier = classifier
+
+    def maps(self, images, depth):
+        """Run the stages up to and with the one at `depth`."""
+        maps = self.preprocess(images)
+        for stage in self.stages[: range(len(self.stages))[depth] + 1]:
+            maps = stage(maps, training=False)
+        return maps
+
+    def call(self, images):
+        """Score the 1000 ImageNet classes."""
+        return self.classifier(self.maps(images, -1), training=False)
+
+
+def load_backbone(name: str, pretrained: bool = True) -> Backbone:
+    """Load a pre-trained network, frozen, with its preprocessing inside.
+
+    Parameters
+    ----------
+    name : str
+        A key of `utils.backbones.BACKBONES`.
+    pretrained : bool
+        False leaves the weights random, as for training from scratch.
+
+    Returns
+    -------
+    Backbone
+        On the device that `utils.device.tensorflow_device` picks.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such backbone, or its file is not the published one.
+    WeightsUnavailable
+        If the weights are neither on this machine nor to be downloaded.
+    """
+    facts = find(name)
+    build = _lite if facts.package else _from_keras
+    with tf.device(tensorflow_device()):
+        network = build(name, pretrained)
+    origin = facts.sha256 or "keras.applications" if pretrained else "random"
+    return Backbone(name, network, f"{FRAMEWORK} {name} {origin[-16:]}")
+
+
+def at_hand() -> list[str]:
+    """Name the backbones whose weights are on this machine.
+
+    Returns
+    -------
+    list of str
+        In the order of the table; none of them needs a download.
+    """
+    return [n for n, facts in BACKBONES.items() if facts.package or _cached(n)]
+
+
+def _cached(name: str) -> bool:
+    """Say whether Keras has downloaded these weights before."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return (home / "models" / _APPLICATIONS[name].file).exists()
+
+
+def _lite(name: str, pretrained: bool) -> Network:
+    """Build EfficientNet-Lite and fill it from the file that PyTorch reads too."""
+    stages = [_stem(), *_lite_stages(*LITE_SCALES[name])]
+    stages[-1] = keras.Sequential([stages[-1], _head(stages[-1].output.shape[-1])])
+    classifier = keras.Sequential(
+        [layers.GlobalAveragePooling2D(), layers.Dense(len(imagenet_classes()))]
+    )
+    classifier.build((None, None, None, HEAD_MAPS))
+    network = Network(lambda images: (images - 0.5) / 0.5, stages, classifier)
+    if pretrained:
+        _fill(network, weights_file(name))
+    return network
+
+
+def _stem() -> keras.Model:
+    inputs = keras.Input((None, None, 3))
+    return keras.Model(inputs, _convolution(inputs, STEM_MAPS, 3, stride=2))
+
+
+def _lite_stages(wider: float, deeper: float) -> list[keras.Model]:
+    """Scale the table of stages; the first and the last keep their depth."""
+    stages, maps = [], STEM_MAPS
+    for index, (expand, kernel, stride, out, repeats) in enumerate(LITE_STAGES):
+        if 0 < index < len(LITE_STAGES) - 1:
+            repeats = math.ceil(deeper * repeats)
+        out = _round_maps(wider * out)
+        stages.append(_lite_stage(maps, expand, kernel, stride, out, repeats))
+        maps = out
+    return stages
+
+
+def _round_maps(maps: float) -> int:
+    """Round to a multiple of 8, by at most a tenth downwards."""
+    rounded = max(8, int(maps + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * maps else rounded
+
+
+def _lite_stage(maps, expand, kernel, stride, out, repeats) -> keras.Model:
+    """Stack inverted residual blocks (Sandler et al. 2018, MobileNetV2, table 1)."""
+    inputs = keras.Input((None, None, maps))
+    x = _block(inputs, expand, kernel, stride, out)
+    for _ in range(repeats - 1):
+        x = layers.Add()([_block(x, expand, kernel, 1, out), x])
+    return keras.Model(inputs, x)
+
+
+def _block(x, expand, kernel, stride, out):
+    """Widen, filter each map by itself, narrow again without an activation."""
+    if expand != 1:
+        x = _convolution(x, expand * x.shape[-1], 1)
+    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False)(x)
+    x = layers.ReLU(6)(_batch_norm(x))
+    return _batch_norm(layers.Conv2D(out, 1, use_bias=False)(x))
+
+
+def _head(maps: int) -> keras.Model:
+    inputs = keras.Input((None, None, maps))
+    return keras.Model(inputs, _convolution(inputs, HEAD_MAPS, 1))
+
+
+def _convolution(x, maps, kernel, stride=1):
+    x = layers.Conv2D(maps, kernel, stride, padding="same", use_bias=False)(x)
+    return layers.ReLU(6)(_batch_norm(x))
+
+
+def _batch_norm(x):
+    return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON)(x)
+
+
+def _fill(network: Network, path: Path) -> None:
+    """Copy PyTorch's weights, in order, into Keras's layout."""
+    import torch
+
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    arrays = [a.numpy() for key, a in state.items() if "num_batches" not in key]
+    parts = [*network.stages, network.classifier]
+    variables = [variable for part in parts for variable in part.weights]
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(_keras_layout(array, "depthwise" in variable.path))
+
+
+def _keras_layout(array: np.ndarray, depthwise: bool) -> np.ndarray:
+    """Turn (out, in, height, width) into (height, width, in, out)."""
+    if array.ndim == 4:
+        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+    return array.T
+
+
+def _from_keras(name: str, pretrained: bool) -> Network:
+    """Build one of Keras's networks and cut it into stages."""
+    if pretrained and not _cached(name):
+        refuse_if_offline(name)
+    application = _APPLICATIONS[name]
+    weights = "imagenet" if pretrained else None
+    try:
+        model = application.build(weights=weights, classifier_activation=None)
+    except Exception as error:
+        # Keras wraps every network error in a bare Exception.
+        if "URL fetch failure" not in str(error):
+            raise
+        raise WeightsUnavailable(name, error) from error
+    return Network(application.preprocess, *_cut(model, application.ends))
+
+
+def _cut(model: keras.Model, ends: list[str]) -> tuple[list[keras.Model], keras.Model]:
+    """Split a model after the named layers; the rest is the classifier."""
+    tensors = [model.input, *(model.get_layer(end).output for end in ends)]
+    stages = [keras.Model(a, b) for a, b in pairwise(tensors)]
+    return stages, keras.Model(tensors[-1], model.output)
+
+
+def _centred(images):
+    """Subtract ImageNet's mean colour on the scale 0-255, blue first."""
+    return images[..., ::-1] * 255 - tf.constant(CAFFE_MEAN)
+
+
+class _Application(NamedTuple):
+    build: Callable
+    preprocess: Callable
+    ends: list[str]
+    file: str
+
+
+_VGG_ENDS = [f"block{k}_pool" for k in range(1, 6)]
+_FILE = "{}_weights_tf_dim_ordering_tf_kernels{}.h5"
+_APPLICATIONS = {
+    "mobilenet_v2": _Application(
+        keras.applications.MobileNetV2,
+        lambda images: images * 2 - 1,
+        ["expanded_conv_project_BN", "block_2_add", "block_5_add"]
+        + ["block_12_add", "out_relu"],
+        _FILE.format("mobilenet_v2", "_1.0_224"),
+    ),
+    "resnet50": _Application(
+        keras.applications.ResNet50,
+        _centred,
+        ["pool1_pool", "conv2_block3_out", "conv3_block4_out"]
+        + ["conv4_block6_out", "conv5_block3_out"],
+        _FILE.format("resnet50", ""),
+    ),
+    "vgg16": _Application(
+        keras.applications.VGG16, _centred, _VGG_ENDS, _FILE.format("vgg16", "")
+    ),
+    "vgg19": _Application(
+        keras.applications.VGG19, _centred, _VGG_ENDS, _FILE.format("vgg19", "")
+    ),
+}
