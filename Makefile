@@ -1,0 +1,41 @@
+# The commands of the course; README.md has plain lines for people without make.
+PYTHON ?= python3
+VENV_PYTHON = .venv/bin/python
+
+.PHONY: run test jupyter report .venv create install
+
+run: .venv
+	@$(VENV_PYTHON) -m utils.run
+
+test: .venv
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	COURSE_OFFLINE=1 $(VENV_PYTHON) -m pytest
+	COURSE_OFFLINE=1 COURSE_DATA=sample $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env notebooks
+
+jupyter: .venv
+	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
+
+report: .venv
+	@$(VENV_PYTHON) -m utils.run --report
+
+# .venv/.requirements is a copy of the requirements that were installed to the end.
+.venv:
+	@cmp -s requirements.txt .venv/.requirements && $(VENV_PYTHON) -c "" 2>/dev/null \
+	  || $(MAKE) --no-print-directory install
+
+install:
+	@rm -f .venv/.requirements
+	@$(VENV_PYTHON) -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory create
+	$(VENV_PYTHON) -m pip install --requirement requirements.txt
+	@cp requirements.txt .venv/.requirements.part
+	@mv .venv/.requirements.part .venv/.requirements
+
+create:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "There is no $(PYTHON) here. Install Python 3.11 or later, or name yours: make PYTHON=path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "The course needs Python 3.11 or later; $(PYTHON) is older. Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c "import venv, ensurepip" 2>/dev/null || { \
+	  echo "$(PYTHON) lacks its venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv
