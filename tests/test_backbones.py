@@ -108,6 +108,32 @@ def test_features_are_the_mean_of_the_last_maps(loaded, framework):
     )
 
 
+def test_a_stage_learns_but_its_batch_norm_stays(loaded):
+    """Keras's fit asks for training mode, in which the averages would move."""
+    backbone = loaded(tensorflow, "efficientnet_lite0")
+    maps = run(backbone, "maps", photographs_and_noise(backbone.size), -2)
+    inputs = keras.Input(maps.shape[1:])
+    model = keras.Model(inputs, backbone.last_stage()(inputs))
+    before = [variable.numpy() for variable in model.variables]
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(maps, np.zeros((len(maps), 7, 7, 1280)), verbose=0)
+    for variable, value in zip(model.variables, before, strict=True):
+        moved = not np.array_equal(variable.numpy(), value)
+        assert moved != ("moving" in variable.path)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda f: f.FRAMEWORK)
+def test_a_copied_stage_is_free_and_says_the_same(loaded, framework):
+    backbone = loaded(framework, "efficientnet_lite0")
+    stage, images = backbone.last_stage(), photographs_and_noise(backbone.size)[:1]
+    before = run(backbone, "maps", images, -2)
+    after = backbone.array(stage(backbone.tensor(before)))
+    np.testing.assert_allclose(after, run(backbone, "maps", images, -1), atol=1e-4)
+    weights = getattr(stage, "trainable_variables", None) or list(stage.parameters())
+    assert len(weights) == 12
+    assert all(getattr(weight, "requires_grad", True) for weight in weights)
+
+
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_preprocessing_is_that_of_torchvision(name):
     picture = square_photograph()

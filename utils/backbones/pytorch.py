@@ -3,6 +3,7 @@
 Its twin, with the same face, is ``utils.backbones.tensorflow``.
 """
 
+import copy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -147,6 +148,18 @@ class Backbone:
             h and w shrink with depth, C grows.
         """
         return self.module.maps(images, depth)
+
+    def last_stage(self) -> nn.Module:
+        """Copy the last stage, free to learn, for fine-tuning.
+
+        Returns
+        -------
+        nn.Module
+            From the maps at depth -2 to those at depth -1. It is in inference mode:
+            BatchNorm keeps the averages of ImageNet, as long as ``train()`` is not
+            called.
+        """
+        return copy.deepcopy(self.module.stages[-1]).requires_grad_(True).eval()
 
 
 class Network(nn.Module):

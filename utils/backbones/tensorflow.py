@@ -166,12 +166,41 @@ class Backbone:
         with tf.device(self.device):
             return self._maps(depth)(images)
 
+    def last_stage(self) -> keras.Model:
+        """Copy the last stage, free to learn, for fine-tuning.
+
+        Returns
+        -------
+        keras.Model
+            From the maps at depth -2 to those at depth -1. It is in inference mode,
+            also inside ``fit``: BatchNorm keeps the averages of ImageNet.
+        """
+        stage = keras.models.clone_model(self.module.stages[-1])
+        stage.set_weights(self.module.stages[-1].get_weights())
+        stage.trainable = True
+        return _Inference(stage)
+
     @cache  # noqa: B019 - one backbone lives as long as its notebook
     def _maps(self, depth: int) -> Callable:
         """Compile the stages into one graph, faster than layer by layer."""
         return tf.function(
             lambda images: self.module.maps(images, depth), reduce_retracing=True
         )
+
+
+class _Inference(keras.Model):
+    """A model that stays in inference mode, whatever the model around it is told.
+
+    Keras hands the ``training=True`` of ``fit`` down through functional models, past
+    a ``training=False`` that was given when they were built.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def call(self, inputs):
+        return self.model(inputs, training=False)
 
 
 class Network(keras.Model):
