@@ -473,7 +473,6 @@ def test_missing_package_of_a_photograph_is_named(monkeypatch):
 
 
 @pytest.mark.photographs
-@pytest.mark.skipif(REAL == "sample", reason="COURSE_DATA names no photographs")
 def test_published_numbers(monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(Path(REAL).resolve()))
     train, val = data.load_pets("train"), data.load_pets("val")

@@ -1,10 +1,11 @@
 """The meter sees memory that is gone again at the end."""
 
+import os
 import time
 
 import numpy as np
 
-from utils.measure import Meter
+from utils.measure import Meter, alone
 
 
 def test_it_sees_the_peak():
@@ -23,3 +24,7 @@ def test_it_measures_what_fails_too():
             raise KeyError
     except KeyError:
         assert meter.seconds < 10
+
+
+def test_alone_is_another_process():
+    assert alone(os.getpid) != os.getpid()

@@ -1,6 +1,7 @@
 """Where the computation runs, repeatable random numbers, and a quiet TensorFlow."""
 
 import contextlib
+import logging
 import os
 import random
 import re
@@ -171,8 +172,10 @@ def quiet_tensorflow() -> None:
     """Import TensorFlow without its wall of log lines; call it before the import.
 
     Python warnings, and TensorFlow's own warnings and errors that matter, stay
-    visible. Set ``TF_CPP_MIN_LOG_LEVEL=0`` to see every line, for instance when the
-    import kills the process, which loses the lines held back.
+    visible; its advice against tracing often goes, because a lesson that builds
+    several models traces each of them once. Set ``TF_CPP_MIN_LOG_LEVEL=0`` to see
+    every line, for instance when the import kills the process, which loses the lines
+    held back.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1") == "0":
         return
@@ -181,6 +184,12 @@ def quiet_tensorflow() -> None:
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for a GPU, and says so
+    logging.getLogger("tensorflow").addFilter(_is_no_tracing_advice)
+
+
+def _is_no_tracing_advice(record: logging.LogRecord) -> bool:
+    """Let a record of TensorFlow's logger pass, or not."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Frozen features of pictures: computed once, streamed in batches, kept on disk."""
 
 import hashlib
+import importlib
 import json
 import os
 from pathlib import Path
@@ -12,13 +13,14 @@ from tqdm.auto import tqdm
 
 from utils.archives import DATA
 from utils.data import load_images
+from utils.measure import Meter
 
 CACHE = DATA / "features"
 CHUNK = 64  # pictures decoded at a time, which bounds the memory
 
 
 def extract(
-    paths, backbone, depth: int | None = None, cache: bool = True
+    paths, backbone, depth: int | None = None, cache: bool = True, progress: bool = True
 ) -> np.ndarray:
     """Compute the frozen features of pictures, or read them from the cache.
 
@@ -32,6 +34,8 @@ def extract(
         Give the maps after this stage instead of the pooled features.
     cache : bool
         False neither reads nor writes the cache.
+    progress : bool
+        False shows no progress bar.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def extract(
     file = CACHE / f"{backbone.fingerprint.replace(' ', '-')}-{key[:16]}.safetensors"
     features = _read(file, key) if cache else None
     if features is None:
-        features = _compute(list(paths), backbone, depth)
+        features = _compute(list(paths), backbone, depth, progress)
         if cache:
             _write(file, key, features)
     return features
@@ -65,11 +69,41 @@ def _key(paths, backbone, depth) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _compute(paths, backbone, depth) -> np.ndarray:
+def measure(framework: str, name: str, paths) -> tuple[np.ndarray, float, float]:
+    """Load a backbone, extract features without the cache, and measure both.
+
+    Parameters
+    ----------
+    framework : {"pytorch", "tensorflow"}
+        Which of the modules of `utils.backbones`.
+    name : str
+        A key of `utils.backbones.BACKBONES`.
+    paths : sequence of Path
+        N picture files.
+
+    Returns
+    -------
+    features : (N, D) float32 ndarray
+        One row a picture.
+    seconds : float
+        From the files to the features, without loading the backbone.
+    megabytes : float
+        The most memory taken, the backbone included; true in a fresh process
+        (`utils.measure.alone`) only.
+    """
+    backbones = importlib.import_module(f"utils.backbones.{framework}")
+    with Meter() as whole:
+        backbone = backbones.load_backbone(name)
+        with Meter() as extraction:
+            features = extract(paths, backbone, cache=False, progress=False)
+    return features, extraction.seconds, whole.megabytes
+
+
+def _compute(paths, backbone, depth, progress) -> np.ndarray:
     """Stream the pictures through the network, a chunk at a time."""
-    features = None
+    features, look = None, {"unit": " pictures", "leave": False}
     with tqdm(
-        total=len(paths), desc=backbone.name, unit=" pictures", leave=False
+        total=len(paths), desc=backbone.name, disable=not progress, **look
     ) as bar:
         for start, batch in _batches(paths, backbone):
             rows = backbone.array(_run(backbone, backbone.tensor(batch), depth))

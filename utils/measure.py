@@ -1,7 +1,9 @@
 """How long a piece of work takes, and how much memory."""
 
+import multiprocessing
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import psutil
 
@@ -40,3 +42,28 @@ class Meter:
     def _watch(self):
         while not self._done.wait(INTERVAL):
             self._peak = max(self._peak, self._process.memory_info().rss)
+
+
+def alone(work, *arguments):
+    """Run a function in a fresh process, where no earlier work left memory to reuse.
+
+    Parameters
+    ----------
+    work : callable
+        A function of an importable module.
+    *arguments
+        What it is given.
+
+    Returns
+    -------
+    object
+        What it returned.
+
+    Raises
+    ------
+    Exception
+        What it raised.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(work, *arguments).result()
