@@ -33,9 +33,9 @@ install:
 
 create:
 	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "There is no $(PYTHON) here. Install Python 3.11 or later, or name yours: make PYTHON=path/to/python" >&2; exit 1; }
-	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
-	  echo "The course needs Python 3.11 or later; $(PYTHON) is older. Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	  echo "There is no $(PYTHON) here. Install Python 3.12, or name yours: make PYTHON=path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" || { \
+	  echo "The course needs Python 3.11, 3.12 or 3.13 (TensorFlow is not made for later ones yet); $(PYTHON) is another. Name one: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c "import venv, ensurepip" 2>/dev/null || { \
 	  echo "$(PYTHON) lacks its venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear .venv

@@ -50,7 +50,7 @@ def test_the_environment_is_made_once_and_refreshed_when_it_must_be(course):
 @pytest.mark.parametrize(
     ("refused", "advice"),
     [
-        ("version_info", "needs Python 3.11 or later"),
+        ("version_info", "needs Python 3.11, 3.12 or 3.13"),
         ("ensurepip", "apt install python3-venv"),
     ],
 )
