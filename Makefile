@@ -21,14 +21,14 @@ report: .venv
 
 # .venv/.requirements is a copy of the requirements that were installed to the end.
 .venv:
-	@cmp -s requirements.txt .venv/.requirements && $(VENV_PYTHON) -c "" 2>/dev/null \
+	@cat requirements.txt .constraints.txt | cmp -s - .venv/.requirements && $(VENV_PYTHON) -c "" 2>/dev/null \
 	  || $(MAKE) --no-print-directory install
 
 install:
 	@rm -f .venv/.requirements
 	@$(VENV_PYTHON) -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory create
 	$(VENV_PYTHON) -m pip install --requirement requirements.txt
-	@cp requirements.txt .venv/.requirements.part
+	@cat requirements.txt .constraints.txt > .venv/.requirements.part
 	@mv .venv/.requirements.part .venv/.requirements
 
 create:

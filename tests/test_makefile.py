@@ -21,6 +21,7 @@ def course(tmp_path):
     folder.mkdir()
     shutil.copy(MAKEFILE, folder)
     (folder / "requirements.txt").write_text("# nothing\n")
+    (folder / ".constraints.txt").touch()
     return folder
 
 
@@ -45,6 +46,9 @@ def test_the_environment_is_made_once_and_refreshed_when_it_must_be(course):
     requirements.write_text("# nothing\n")
     assert "pip install" in make(course, ".venv").stdout
     assert make(course, ".venv").stdout == ""
+
+    (course / ".constraints.txt").write_text("# changed\n")
+    assert "pip install" in make(course, ".venv").stdout
 
 
 @pytest.mark.parametrize(
