@@ -4,7 +4,11 @@ PyTorch is loaded before TensorFlow: on Linux it brings Triton, which crashes th
 process when it comes second.
 """
 
+import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,3 +25,27 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "photographs" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture
+def dask_cluster(tmp_path):
+    """Start a scheduler and two workers on loopback; give address and workers."""
+    file, started = tmp_path / "scheduler.json", []
+
+    def start(*words):
+        command = [sys.executable, "-m", "dask", *words]
+        started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    here = ["--host", "127.0.0.1", "--scheduler-file", str(file), "--no-dashboard"]
+    start("scheduler", "--port", "0", *here)
+    while not file.exists() or not file.read_text():
+        assert started[0].poll() is None
+        time.sleep(0.05)
+    alone = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path)]
+    workers = [start("worker", *here, *alone) for _ in range(2)]
+    yield json.loads(file.read_text())["address"], workers
+    for process in reversed(started):
+        process.kill()
+    for process in started:
+        process.wait()

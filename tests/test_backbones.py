@@ -15,6 +15,7 @@ from utils.backbones import (
     BACKBONES,
     EMBEDDED,
     WeightsUnavailable,
+    find_class,
     pytorch,
     tensorflow,
 )
@@ -193,21 +194,48 @@ def test_offline_names_what_is_embedded(framework, monkeypatch, tmp_path):
     assert framework.at_hand() == EMBEDDED
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda f: f.FRAMEWORK)
-def test_no_network_names_what_is_embedded(framework, monkeypatch, tmp_path):
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """Give an empty folder for downloads, none of which can succeed."""
     monkeypatch.delenv("COURSE_OFFLINE", raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     keras_home = "keras.src.utils.file_utils.config.keras_home"
     monkeypatch.setattr(keras_home, lambda: str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda f: f.FRAMEWORK)
+def test_no_network_names_what_is_embedded(framework, no_network):
     with pytest.raises(WeightsUnavailable, match="Connect to the network"):
         framework.load_backbone("resnet50")
+
+
+def test_mobilenet_of_keras_is_verified(no_network):
+    """Keras knows no hash of this file: a wrong one must not be loaded."""
+    file = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"
+    folder = no_network / "models"
+    folder.mkdir()
+    foreign = folder / "foreign.weights.h5"
+    keras.applications.MobileNetV2(weights=None).save_weights(foreign)
+    foreign.rename(folder / file)
+    with pytest.raises(WeightsUnavailable, match=file):
+        tensorflow.load_backbone("mobilenet_v2")
 
 
 def test_an_unknown_name_lists_the_table():
     with pytest.raises(ValueError, match="vgg16"):
         pytorch.load_backbone("vgg61")
+
+
+def test_a_class_is_found_by_name():
+    assert find_class("tabby") == 281
+    assert find_class("siamese CAT") == 284
+    with pytest.raises(ValueError, match="nearest names: Siamese cat, Persian cat, "):
+        find_class("siamese cats")
+    with pytest.raises(ValueError, match=r"names: ([^,]+, ){4}[^,]+\.$"):
+        find_class("?!")
 
 
 def test_a_changed_weight_file_is_refused(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils import data, quarantine
+from utils import data, files, quarantine
 from utils.archives import NoNetwork
 from utils.quarantine import UnreadablePicture
 
@@ -464,7 +464,7 @@ def test_three_photographs_are_at_hand_without_importing_foolbox():
 
 
 def test_missing_package_of_a_photograph_is_named(monkeypatch):
-    monkeypatch.setattr(data, "find_spec", lambda name: None)
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="pip install scikit-image"):
         data.load_photographs()
 

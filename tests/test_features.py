@@ -14,6 +14,7 @@ class Colours:
     """A backbone whose features are the mean colours; it counts its pictures."""
 
     name, size, width, batch_size, fingerprint = "colours", 8, 3, 5, "test colours 1"
+    device = "paper"
 
     def __init__(self):
         self.seen, self.largest = 0, 0
@@ -126,7 +127,7 @@ def test_nothing_half_written_stays(paths, backbone, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(features.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         extract(paths, backbone)
     assert list(features.CACHE.iterdir()) == []
@@ -135,6 +136,56 @@ def test_nothing_half_written_stays(paths, backbone, monkeypatch):
 def test_without_cache_nothing_is_written(paths, backbone):
     extract(paths, backbone, cache=False)
     assert not features.CACHE.exists()
+
+
+class Sides(Colours):
+    """A backbone of another size, whose features are its size and the left colour."""
+
+    name, size, width, fingerprint = "sides", 6, 2, "test sides 1"
+
+    def features(self, images):
+        sides = np.full(len(images), images.shape[1])
+        return np.stack([sides, images[:, 0, 0, 0]], axis=1).astype(np.float32)
+
+
+def test_features_of_several_backbones_stand_side_by_side(paths, backbone):
+    other = Sides()
+    rows = extract(paths, [backbone, other])
+    np.testing.assert_allclose(rows[:, :3], expected(paths), atol=1e-6)
+    assert set(rows[:, 3]) == {6}
+    assert np.array_equal(extract(paths, [other, backbone])[:, 2:], rows[:, :3])
+    assert backbone.seen == other.seen == len(paths)
+
+
+def test_mirror_images_are_averaged_in(paths):
+    halves = Image.new("RGB", (30, 30))
+    halves.paste((255, 255, 255), (15, 0, 30, 30))
+    halves.save(paths[0])
+    plain, both = (extract(paths[:1], Sides(), flip=flip)[0, 1] for flip in (0, 1))
+    assert plain == 0
+    assert both == 0.5
+
+
+def test_maps_of_several_backbones_are_refused(paths, backbone):
+    for asked in ({"flip": True}, {"backbone": [backbone, Sides()]}):
+        with pytest.raises(ValueError, match="depth"):
+            extract(paths, **{"backbone": backbone, "depth": 1} | asked)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(paths, backbone, monkeypatch):
+    def stop(images):
+        if backbone.seen > 14:
+            raise KeyboardInterrupt
+        return Colours.features(backbone, images)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backbone, "features", stop)
+        with pytest.raises(KeyboardInterrupt):
+            extract(paths, backbone)
+    backbone.seen = 0
+    np.testing.assert_allclose(extract(paths, backbone), expected(paths), atol=1e-6)
+    assert backbone.seen < len(paths)
+    assert len(list(features.CACHE.iterdir())) == 1
 
 
 def test_no_pictures_is_an_error(backbone):

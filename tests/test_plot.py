@@ -29,6 +29,11 @@ HISTORY = {
     "val_loss": [0.8, 0.4, 0.25],
     "val_accuracy": [0.5, 0.8, 0.9],
 }
+CURVES = {
+    "tabby": [0.01, 0.7, 0.995],
+    "Egyptian cat": np.array([0.02, 0.4, 0.99]),
+    "flat": ([0, 2], [0.05, 0.05]),
+}
 
 
 def _probabilities(*of_dog):
@@ -52,6 +57,17 @@ def _figures():
         "history": plot.plot_history(HISTORY),
         "confusion": plot.plot_confusion(labels, predictions, BREEDS),
         "top5": plot.plot_top5(scores, BREEDS, IMAGES[0], "a cat"),
+        "curves": plot.plot_curves(CURVES),
+        "spectra": plot.plot_curves(
+            {f"picture {n}": ([0.01, 0.1, 0.5], [9, 0.9, 0.2]) for n in range(8)},
+            "frequency",
+            "power",
+            logarithmic=True,
+        ),
+        "budget": plot.plot_budget(np.arange(12) / 255, range(12), 12),
+        "attack": plot.show_attack(
+            *IMAGES[:2], softmax(RANDOM.normal(size=(2, 37)), axis=1), BREEDS
+        ),
     }
 
 
@@ -410,8 +426,13 @@ def test_neighbours_in_a_confusion_matrix_do_not_overlap(names):
         _assert_apart(texts)
 
 
+def _box(text):
+    """Return where a text stands, without the line that leads to it."""
+    return Text.get_window_extent(text)
+
+
 def _assert_apart(texts):
-    boxes = [text.get_window_extent() for text in texts]
+    boxes = [_box(text) for text in texts]
     for number, box in enumerate(boxes):
         assert box.count_overlaps(boxes[number + 1 :]) == 0, texts[number]
 
@@ -472,3 +493,158 @@ def test_top5_refuses_logits_and_several_pictures():
         plot.plot_top5(np.array([5.0, 3.0]), NAMES)
     with pytest.raises(ValueError, match=r"shape \(1, 2\), expected \(K,\)"):
         plot.plot_top5(_probabilities(0.5), NAMES)
+
+
+# Attack
+
+
+def test_attack_shows_what_changed_between_the_two_pictures():
+    original = np.full((20, 30, 3), 0.5, np.float32)
+    adversarial = original.copy()
+    adversarial[0, 0] += np.array([0, 2, -8], np.float32) / 255
+    chances = np.array([[0.2, 0.7, 0.1], [0.9, 0.04, 0.06]])
+    names = ["cat", "dog", "fox"]
+    figure = plot.show_attack(original, adversarial, chances, names, amplify=20)
+    titles = ["original", "difference × 20", "adversarial", "original", "adversarial"]
+    assert [axes.get_title() for axes in figure.axes] == titles
+    drawn = [axes.images[0].get_array() for axes in figure.axes[:3]]
+    np.testing.assert_array_equal(drawn[0], original)
+    np.testing.assert_array_equal(drawn[2], adversarial)
+    np.testing.assert_allclose(drawn[1][0, 0], [0.5, 0.5 + 40 / 255, 0], atol=1e-4)
+    np.testing.assert_array_equal(drawn[1][1:], 0.5)
+    for axes, row in zip(figure.axes[3:], chances, strict=True):
+        lengths = [bar.get_width() for bar in axes.patches]
+        np.testing.assert_allclose(lengths, sorted(row, reverse=True))
+    assert figure.alt == (
+        "An attack, largest change 8/255; "
+        "original: dog 70.0 %, cat 20.0 %, fox 10.0 %; "
+        "adversarial: cat 90.0 %, fox 6.0 %, dog 4.0 %."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"original": IMAGES[0] * 255}, r"^original .*\[0, 1\]: divide"),
+        ({"adversarial": IMAGES[1][:9]}, "^adversarial has .*that of original"),
+        ({"probabilities": _probabilities(0.5)}, "probabilities has 1 entries"),
+        ({"probabilities": [[5.0, 3.0], [1.0, 2.0]]}, "apply softmax"),
+    ],
+)
+def test_wrong_attacks_are_refused(changed, message):
+    right = {
+        "original": IMAGES[0],
+        "adversarial": IMAGES[1],
+        "probabilities": _probabilities(0.9, 0.2),
+        "class_names": NAMES,
+    }
+    with pytest.raises(ValueError, match=message):
+        plot.show_attack(**{**right, **changed})
+
+
+# Curves
+
+
+def test_curves_run_where_they_are_told_from_step_one():
+    axes = FIGURES["curves"].axes[0]
+    for line, values in zip(axes.lines[:2], CURVES.values(), strict=False):
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    np.testing.assert_array_equal(axes.lines[2].get_xydata(), [[0, 0.05], [2, 0.05]])
+    assert axes.get_ylim() == pytest.approx((0, 1), abs=0.05)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "probability")
+    assert FIGURES["curves"].alt == (
+        "Curves of probability by step: tabby 1.0 % to 99.5 %, "
+        "Egyptian cat 2.0 % to 99.0 %, flat 5.0 % to 5.0 %."
+    )
+
+
+def test_names_stand_apart_beside_the_ends_of_their_curves():
+    figure = FIGURES["curves"]
+    _texts(figure)
+    axes = figure.axes[0]
+    names = {text.get_text(): text for text in axes.texts}
+    assert list(names) == list(CURVES)
+    _assert_apart(axes.texts)
+    for text, line in zip(axes.texts, axes.lines, strict=True):
+        end = axes.transData.transform(line.get_xydata()[-1])
+        assert _box(text).x0 > axes.bbox.x1
+        assert abs(_box(text).get_points()[:, 1].mean() - end[1]) < 20
+        assert text.xy == tuple(line.get_xydata()[-1])  # where the leader ends
+        assert text.arrow_patch.get_edgecolor()[:3] == to_rgb(line.get_color())
+
+
+def test_eight_curves_that_end_together_are_told_apart():
+    figure = FIGURES["spectra"]
+    _texts(figure)
+    axes = figure.axes[0]
+    _assert_apart(axes.texts)
+    assert [axes.get_xscale(), axes.get_yscale()] == ["log", "log"]
+    assert len({line.get_color() for line in axes.lines}) == 8
+    assert len({str(line._unscaled_dash_pattern) for line in axes.lines}) == 8
+    for line in axes.lines:
+        assert _contrast(to_rgb(line.get_color()), (1, 1, 1)) > 2
+    assert "picture 7 9 to 0.2." in figure.alt
+
+
+def test_curves_of_other_things_are_not_in_percent():
+    figure = plot.plot_curves({"cat": [3.5, 12]}, ylabel="logit")
+    assert figure.alt == "Curves of logit by step: cat 3.5 to 12."
+    assert not any("%" in text for text in _drawn(figure))
+
+
+@pytest.mark.parametrize(
+    ("curves", "options", "message"),
+    [
+        ({}, {}, "^curves has 0 entries, expected 1 to 8"),
+        ({str(n): [1] for n in range(9)}, {}, "^curves has 9 entries"),
+        ({"a": []}, {}, r"^curves\['a'\] .*not empty"),
+        ({"a": [0.5, np.nan]}, {}, r"^curves\['a'\] holds NaN"),
+        ({"a": ([1, 2], [1, 2, 3])}, {}, r"^curves\['a'\] has 2 entries, expected 3"),
+        ({"a": [1, 0]}, {"logarithmic": True}, r"^curves\['a'\] is not positive"),
+    ],
+)
+def test_curves_that_cannot_be_drawn_are_refused(curves, options, message):
+    with pytest.raises(ValueError, match=message):
+        plot.plot_curves(curves, **options)
+
+
+# Budget
+
+
+def test_budget_shows_shares_with_intervals_of_wilson():
+    figure = plot.plot_budget(np.array([0, 2, 8]) / 255, [0, 4, 10], 10)
+    axes = figure.axes[0]
+    line, (bars,) = axes.lines[0], axes.collections
+    np.testing.assert_allclose(line.get_ydata(), [0, 0.4, 1])
+    ends = [segment[:, 1] for segment in bars.get_segments()]
+    # Wilson 1927 with z = 1.96; for 0 of n the upper end is z² / (n + z²)
+    expected = [[0, 0.2775], [0.1682, 0.6873], [0.7225, 1]]
+    np.testing.assert_allclose(ends, expected, atol=1e-4)
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    assert labels == ["0\n0 of 10", "2/255\n4 of 10", "8/255\n10 of 10"]
+    assert figure.alt == (
+        "Share fooled by epsilon, with 95 % intervals: 0 0 % (0 of 10; 0 % to 28 %); "
+        "2/255 40 % (4 of 10; 17 % to 69 %); 8/255 100 % (10 of 10; 72 % to 100 %)."
+    )
+
+
+def test_names_of_many_budgets_do_not_overlap():
+    figure = FIGURES["budget"]
+    _texts(figure)
+    _assert_apart(figure.axes[0].get_xticklabels())
+
+
+@pytest.mark.parametrize(
+    ("epsilons", "successes", "counts", "message"),
+    [
+        ([8], [1], 2, "^epsilon is 8.*8/255"),
+        ([0.1, 0.2], [1], 2, "^successes has 1 entries, expected 2"),
+        ([0.1], [3], 2, r"^successes is \[3\] of counts \[2\].*no more than"),
+        ([0.1], [0.5], 2, "^successes .*whole numbers"),
+        ([0.1], [0], 0, "^successes .*whole numbers"),
+    ],
+)
+def test_wrong_budgets_are_refused(epsilons, successes, counts, message):
+    with pytest.raises(ValueError, match=message):
+        plot.plot_budget(epsilons, successes, counts)

@@ -26,6 +26,11 @@ data = {"image/png": "iVBORw0KGgo=", "text/plain": "a figure"}
 alt = {"image/png": {"alt": 'A cat "Tom" & co'}}
 from IPython.display import display
 display(data, raw=True, metadata=alt)"""
+CONTROL = """\
+import ipywidgets
+view = ipywidgets.IntSlider()._repr_mimebundle_()
+still = {"image/png": "AAAAIGNBTkc=", "text/plain": "a still result"}
+display(view | still, raw=True, metadata={"image/png": {"alt": "Still"}})"""
 BROKEN = "def f(x):\n    return 1 / x\n\nf(0)"
 
 
@@ -164,6 +169,21 @@ def test_save_keeps_outputs_of_the_sample_without_stderr(course, capsys):
     assert [len(cell.outputs) for cell in code] == [0, 1, 0, 0]
     assert code[1].outputs[0].text == "sample 1\n"
     assert [p.name for p in path.parent.iterdir()] == ["A.ipynb"]
+
+
+def test_of_a_control_the_still_picture_is_kept(course):
+    path = write(course, "A", "# Play", PICTURE, CONTROL, "ipywidgets.IntSlider()")
+    assert run.main(["--save", str(path)]) == 0
+    saved = nbformat.read(path, as_version=4)
+    (still,) = saved.cells[2].outputs
+    assert still.data == {"image/png": "AAAAIGNBTkc=", "text/plain": "a still result"}
+    assert still.metadata["image/png"] == {"alt": "Still"}
+    assert not saved.cells[3].outputs
+    assert "widgets" not in saved.metadata
+    html = page(course, "A")
+    assert 'alt="Still"' in html
+    assert "AAAAIGNBTkc=" in html
+    assert "widget-view+json" not in html
 
 
 @pytest.mark.parametrize("metadata", [{}, {"course": {"minutes": 3}}])

@@ -67,6 +67,26 @@ class Archive(NamedTuple):
     limits: Limits
 
 
+def _pets(part, size, sha256, limits):
+    """Describe one of the two archives of the Oxford-IIIT Pet dataset."""
+    file, oxford = f"{part}.tar.gz", "https://www.robots.ox.ac.uk/~vgg/data/pets"
+    return Archive(
+        file=file,
+        urls=(
+            f"https://thor.robots.ox.ac.uk/~vgg/data/pets/{file}",
+            f"{oxford}/data/{file}",
+            f"https://thor.robots.ox.ac.uk/pets/{file}",
+        ),
+        # tensorflow/datasets, datasets/oxford_iiit_pet/checksums.tsv
+        size=size,
+        hash=f"sha256:{sha256}",
+        licence="CC BY-SA 4.0",
+        folder=f"oxford-iiit-pet/{part}",
+        home=f"{oxford}/",
+        limits=limits,
+    )
+
+
 # Where each size and hash is published, and checked a second time: data/README.md.
 ARCHIVES = {
     "cats-vs-dogs": Archive(
@@ -83,34 +103,16 @@ ARCHIVES = {
         home="https://www.microsoft.com/en-us/download/details.aspx?id=54765",
         limits=Limits(bytes=3_000_000_000, members=100_000, ratio=5),
     ),
-    "pets-images": Archive(
-        file="images.tar.gz",
-        urls=(
-            "https://thor.robots.ox.ac.uk/~vgg/data/pets/images.tar.gz",
-            "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
-            "https://thor.robots.ox.ac.uk/pets/images.tar.gz",
-        ),
-        # tensorflow/datasets, datasets/oxford_iiit_pet/checksums.tsv
+    "pets-images": _pets(
+        "images",
         size=791_918_971,
-        hash="sha256:67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
-        licence="CC BY-SA 4.0",
-        folder="oxford-iiit-pet/images",
-        home="https://www.robots.ox.ac.uk/~vgg/data/pets/",
+        sha256="67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
         limits=Limits(bytes=3_000_000_000, members=50_000, ratio=5),
     ),
-    "pets-annotations": Archive(
-        file="annotations.tar.gz",
-        urls=(
-            "https://thor.robots.ox.ac.uk/~vgg/data/pets/annotations.tar.gz",
-            "https://www.robots.ox.ac.uk/~vgg/data/pets/data/annotations.tar.gz",
-            "https://thor.robots.ox.ac.uk/pets/annotations.tar.gz",
-        ),
-        # tensorflow/datasets, datasets/oxford_iiit_pet/checksums.tsv
+    "pets-annotations": _pets(
+        "annotations",
         size=19_173_078,
-        hash="sha256:52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
-        licence="CC BY-SA 4.0",
-        folder="oxford-iiit-pet/annotations",
-        home="https://www.robots.ox.ac.uk/~vgg/data/pets/",
+        sha256="52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
         # 18,000 small files: the tar blocks around them outweigh what they hold
         limits=Limits(bytes=1_000_000_000, members=100_000, ratio=50),
     ),
@@ -173,6 +175,17 @@ def is_unpacked(name, folder=DATA):
         True if `fetch` would return at once.
     """
     return _is_whole(_registered(name), Path(folder))
+
+
+def offline():
+    """Tell whether the user has ruled downloads out.
+
+    Returns
+    -------
+    bool
+        True if the environment variable ``COURSE_OFFLINE`` is set, and not to 0.
+    """
+    return os.environ.get("COURSE_OFFLINE", "0") not in ("", "0")
 
 
 def _registered(name):
@@ -264,7 +277,7 @@ class _NoAnswer(_BrokenOff):
 def _download(archive, folder):
     """Download from the first mirror that serves the published bytes."""
     part = folder / f"{archive.file}.part"
-    if os.environ.get("COURSE_OFFLINE", "0") not in ("", "0"):
+    if offline():
         reason = f"{archive.file} is not here and COURSE_OFFLINE forbids to download it"
         raise NoNetwork(f"{reason}.\n{_advice(archive, folder)}")
     # Photographs need about as much room unpacked as packed.

@@ -4,23 +4,20 @@ import csv
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from utils.archives import DATA, NoNetwork, fetch
+from utils.files import package_file
+from utils.images import load_images
 from utils.quarantine import (
     FORMATS,
     check,
     memory_folder,
-    on_all_cores,
-    read_picture,
     report_duplicates,
 )
 from utils.sample import draw_sample, load_breeds
@@ -181,47 +178,6 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
     )
 
 
-def load_images(paths: Iterable[Path | str], size: int) -> np.ndarray:
-    """Load pictures as one array, decoded on all cores.
-
-    The shorter side is resized to `size` (bicubic with antialiasing, Pillow) and the
-    middle of the longer side is kept; EXIF orientation is respected, transparency laid
-    over white.
-
-    Parameters
-    ----------
-    paths : iterable of Path or str
-        Picture files.
-    size : int
-        Side in pixels.
-
-    Returns
-    -------
-    (N, size, size, 3) float32 ndarray in [0, 1]
-        RGB.
-
-    Raises
-    ------
-    FileNotFoundError
-        A picture is not there.
-    UnreadablePicture
-        A picture that quarantine would have left out.
-    ValueError
-        `size` is not a positive whole number.
-    """
-    if not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"size is the side in pixels, at least 1, not {size!r}.")
-    paths = [Path(path) for path in paths]
-    images = np.empty((len(paths), size, size, 3), np.float32)
-
-    def load(index: int) -> None:
-        np.divide(_square(paths[index], size), np.float32(255), out=images[index])
-
-    for _ in on_all_cores(load, range(len(paths)), "Loading pictures"):
-        pass
-    return images
-
-
 def load_photographs() -> Pictures:
     """Load the list of the three photographs that are always at hand.
 
@@ -236,9 +192,9 @@ def load_photographs() -> Pictures:
         One of the two packages is not installed.
     """
     paths = [
-        _package_file("skimage", "scikit-image", "data/chelsea.png"),
-        _package_file("foolbox", "foolbox", "data/imagenet_16_251.jpg"),
-        _package_file("foolbox", "foolbox", "data/imagenet_00_243.jpg"),
+        package_file("skimage", "scikit-image", "data/chelsea.png"),
+        package_file("foolbox", "foolbox", "data/imagenet_16_251.jpg"),
+        package_file("foolbox", "foolbox", "data/imagenet_00_243.jpg"),
     ]
     names = ["Chelsea the cat", "Dalmatian", "bull mastiff"]
     source = "photographs: scikit-image, foolbox"
@@ -443,21 +399,3 @@ def _select(
 @cache
 def _say_once(line: str) -> None:
     print(line)
-
-
-def _square(path: Path, size: int) -> np.ndarray:
-    """Resize the shorter side and keep the middle: (size, size, 3) uint8."""
-    square = ImageOps.fit(read_picture(path), (size, size), Image.Resampling.BICUBIC)
-    return np.asarray(square)
-
-
-def _package_file(module: str, package: str, name: str) -> Path:
-    """Locate a file inside a package without importing the package."""
-    spec = find_spec(module)
-    path = Path(spec.submodule_search_locations[0]) / name if spec else None
-    if path is None or not path.is_file():
-        raise FileNotFoundError(
-            f"{name} of the package {package} is not there: run "
-            f'"python -m pip install {package}" in the course\'s environment.'
-        )
-    return path

@@ -3,7 +3,8 @@
 import hashlib
 import importlib
 import json
-import os
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, tee
 from pathlib import Path
 
 import numpy as np
@@ -12,65 +13,89 @@ from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
 from utils.archives import DATA
-from utils.data import load_images
+from utils.engine import choose_engine
+from utils.files import replacing
+from utils.images import stream_images
 from utils.measure import Meter
 
 CACHE = DATA / "features"
-CHUNK = 64  # pictures decoded at a time, which bounds the memory
+CHUNK = 1024  # pictures after which a long run keeps what it has
 
 
 def extract(
-    paths, backbone, depth: int | None = None, cache: bool = True, progress: bool = True
+    paths,
+    backbone,
+    depth: int | None = None,
+    cache: bool = True,
+    progress: bool = True,
+    flip: bool = False,
+    engine: str | None = None,
 ) -> np.ndarray:
     """Compute the frozen features of pictures, or read them from the cache.
+
+    A run that is interrupted goes on from its last 1,024 pictures when it is called
+    again. Large JPEGs are decoded at a reduced scale (`utils.images.stream_images`).
 
     Parameters
     ----------
     paths : sequence of Path
         N picture files.
-    backbone : Backbone
-        From `utils.backbones.pytorch` or `utils.backbones.tensorflow`.
+    backbone : Backbone, or sequence of Backbone
+        From `utils.backbones.pytorch` or `utils.backbones.tensorflow`. The features of
+        several are set side by side; each picture is decoded once for all. A name of
+        the table stands for that backbone in PyTorch.
     depth : int, optional
-        Give the maps after this stage instead of the pooled features.
+        Give the maps after this stage instead of the pooled features, of one backbone.
     cache : bool
         False neither reads nor writes the cache.
     progress : bool
-        False shows no progress bar.
+        False shows no progress bar. The bar names what computes.
+    flip : bool
+        True gives the mean of the features of each picture and its mirror image.
+    engine : {"framework", "openvino"}, optional
+        What runs the network; by default the fastest (`utils.engine.choose_engine`).
 
     Returns
     -------
     (N, D) or (N, h, w, C) float32 ndarray
-        One row a picture, in the order of `paths`; D is ``backbone.width``.
+        One row a picture, in the order of `paths`; D is ``backbone.width``, or the sum
+        of several.
 
     Raises
     ------
     ValueError
-        If there are no pictures.
+        If there are no pictures or no backbones, or maps are asked of several
+        backbones or of mirror images too.
     FileNotFoundError
         If a picture is missing.
     """
-    if len(paths) == 0:
-        raise ValueError("paths is empty; expected at least one picture file.")
-    key = _key(paths, backbone, depth)
-    file = CACHE / f"{backbone.fingerprint.replace(' ', '-')}-{key[:16]}.safetensors"
-    features = _read(file, key) if cache else None
-    if features is None:
-        features = _compute(list(paths), backbone, depth, progress)
-        if cache:
-            _write(file, key, features)
-    return features
+    several = _loaded(backbone)
+    _require(paths, several, depth, flip)
+    runs = [_Run(paths, each, depth, flip, cache) for each in several]
+    missing = [run for run in runs if run.features is None]
+    if missing:
+        _compute(list(map(Path, paths)), missing, progress, engine)
+    return _joined([run.features for run in runs], axis=-1)
 
 
-def _key(paths, backbone, depth) -> str:
-    """Hash what the features depend on: the backbone and the pictures' files."""
-    pictures = [(f"{p.parent.name}/{p.name}", p.stat()) for p in map(Path, paths)]
-    rows = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in pictures]
-    text = json.dumps([backbone.fingerprint, backbone.size, depth, rows])
-    return hashlib.sha256(text.encode()).hexdigest()
+def cache_file(paths, backbone, depth: int | None = None, flip: bool = False) -> Path:
+    """Give the file that keeps the features of pictures.
+
+    Parameters
+    ----------
+    paths, backbone, depth, flip
+        As for `extract`, of one backbone.
+
+    Returns
+    -------
+    Path
+        The file, which need not be there.
+    """
+    return _file(backbone, _key(paths, backbone, depth, flip))
 
 
 def measure(framework: str, name: str, paths) -> tuple[np.ndarray, float, float]:
-    """Load a backbone, extract features without the cache, and measure both.
+    """Load a backbone, extract features in its framework, and measure both.
 
     Parameters
     ----------
@@ -95,49 +120,152 @@ def measure(framework: str, name: str, paths) -> tuple[np.ndarray, float, float]
     with Meter() as whole:
         backbone = backbones.load_backbone(name)
         with Meter() as extraction:
-            features = extract(paths, backbone, cache=False, progress=False)
+            features = extract(
+                paths, backbone, cache=False, progress=False, engine="framework"
+            )
     return features, extraction.seconds, whole.megabytes
 
 
-def _compute(paths, backbone, depth, progress) -> np.ndarray:
-    """Stream the pictures through the network, a chunk at a time."""
-    features, look = None, {"unit": " pictures", "leave": False}
-    with tqdm(
-        total=len(paths), desc=backbone.name, disable=not progress, **look
-    ) as bar:
-        for start, batch in _batches(paths, backbone):
-            rows = backbone.array(_run(backbone, backbone.tensor(batch), depth))
-            if features is None:
-                features = np.empty((len(paths), *rows.shape[1:]), np.float32)
-            features[start : start + len(rows)] = rows
-            bar.update(len(rows))
-    return features
+def _loaded(backbone) -> list:
+    """Give the backbones that are meant."""
+    several = backbone if isinstance(backbone, list | tuple) else [backbone]
+    return [_load(each) if isinstance(each, str) else each for each in several]
 
 
-def _batches(paths, backbone):
-    """Yield the number of the first picture of each batch, and the batch."""
-    for start in range(0, len(paths), CHUNK):
-        images = load_images(paths[start : start + CHUNK], backbone.size)
-        for row in range(0, len(images), backbone.batch_size):
-            yield start + row, images[row : row + backbone.batch_size]
+def _load(name: str):
+    from utils.backbones import pytorch
+
+    return pytorch.load_backbone(name)
 
 
-def _run(backbone, images, depth):
-    if depth is None:
-        return backbone.features(images)
-    return backbone.maps(images, depth)
+def _require(paths, several, depth, flip) -> None:
+    if len(paths) == 0:
+        raise ValueError("paths is empty; expected at least one picture file.")
+    if not several:
+        raise ValueError("backbone is empty; expected at least one backbone.")
+    if depth is not None and (flip or len(several) > 1):
+        raise ValueError(
+            "depth gives the maps of one backbone: leave flip out, and name one."
+        )
+
+
+class _Run:
+    """What one backbone makes of the pictures, and the files that keep it."""
+
+    def __init__(self, paths, backbone, depth, flip, cache: bool):
+        self.backbone, self.depth, self.flip = backbone, depth, flip
+        self.key = _key(paths, backbone, depth, flip)
+        self.file = _file(backbone, self.key) if cache else None
+        self.features = _read(self.file, self.key) if cache else None
+        self.engine, self.parts = None, {}
+
+    def part(self, chunk: slice) -> np.ndarray | None:
+        """Give the rows of a chunk, computed now or before an interruption."""
+        if chunk.start not in self.parts and self.file:
+            found = _read(self._place(chunk), self.key)
+            if found is not None:
+                self.parts[chunk.start] = found
+        return self.parts.get(chunk.start)
+
+    def keep(self, chunk: slice, rows: np.ndarray, alone: bool) -> None:
+        """Keep a chunk; if it is the only one, no file of its own is needed."""
+        self.parts[chunk.start] = rows
+        if self.file and not alone:
+            _write(self._place(chunk), self.key, rows)
+
+    def finish(self, chunks: list[slice]) -> None:
+        """Put the chunks together."""
+        self.features = _joined([self.part(chunk) for chunk in chunks])
+        if self.file:
+            _write(self.file, self.key, self.features)
+            for chunk in chunks:
+                self._place(chunk).unlink(missing_ok=True)
+
+    def _place(self, chunk: slice) -> Path:
+        rows = f"{chunk.start}-{chunk.stop}"
+        return self.file.with_name(f".{self.file.stem}.{rows}.safetensors")
+
+
+def _key(paths, backbone, depth, flip) -> str:
+    """Hash what the features depend on: the backbone and the pictures' files."""
+    pictures = [(f"{p.parent.name}/{p.name}", p.stat()) for p in map(Path, paths)]
+    rows = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in pictures]
+    about = [backbone.fingerprint, backbone.size, depth, rows]
+    text = json.dumps([*about, "flip"] if flip else about)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file(backbone, key: str) -> Path:
+    name = backbone.fingerprint.replace(" ", "-")
+    return CACHE / f"{name}-{key[:16]}.safetensors"
+
+
+def _joined(arrays: list[np.ndarray], axis: int = 0) -> np.ndarray:
+    """Join arrays; a single one, which may be large, is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis)
+
+
+def _compute(paths, runs: list[_Run], progress: bool, engine: str | None) -> None:
+    """Compute chunk by chunk what is not on disk from an interrupted run."""
+    for run in runs:
+        run.engine = choose_engine(run.backbone, run.depth, engine)
+    ends = [*range(CHUNK, len(paths), CHUNK), len(paths)]
+    chunks = [slice(*each) for each in pairwise([0, *ends])]
+    names = ", ".join(run.backbone.name for run in runs)
+    title = f"{names}: {runs[0].engine.name}"
+    about = {"desc": title, "unit": " pictures", "leave": False}
+    with tqdm(total=len(paths), disable=not progress, **about) as bar:
+        for chunk in chunks:
+            todo = [run for run in runs if run.part(chunk) is None]
+            if not todo:
+                bar.update(chunk.stop - chunk.start)
+            for run, rows in _stream(paths[chunk], todo, bar):
+                run.keep(chunk, rows, alone=len(chunks) == 1)
+    for run in runs:
+        run.finish(chunks)
+
+
+def _stream(paths, runs: list[_Run], bar) -> Iterable[tuple[_Run, np.ndarray]]:
+    """Send pictures through the networks, while the next ones are decoded."""
+    if not runs:
+        return ()
+    sizes = sorted({run.backbone.size for run in runs})
+    batches = stream_images(paths, sizes, runs[0].engine.batch_size)
+    answers = [
+        _answers(run, _of_size(of_run, sizes.index(run.backbone.size)))
+        for run, of_run in zip(runs, tee(batches, len(runs)), strict=True)
+    ]
+    found = []
+    for rows in zip(*answers, strict=True):
+        found.append(rows)
+        bar.update(len(rows[0]))
+    return zip(runs, map(np.concatenate, zip(*found, strict=True)), strict=True)
+
+
+def _of_size(batches: Iterable, index: int) -> Iterator[np.ndarray]:
+    return (batch[index] for batch in batches)
+
+
+def _answers(run: _Run, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Run a network, and average over mirror images if that is wished."""
+    if not run.flip:
+        return run.engine.run(batches)
+    answers = run.engine.run(_mirrored(batches))
+    return ((one + other) / 2 for one, other in zip(answers, answers, strict=True))
+
+
+def _mirrored(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Give each batch, and then its mirror image."""
+    for batch in batches:
+        yield batch
+        yield np.ascontiguousarray(batch[:, :, ::-1])
 
 
 def _write(file: Path, key: str, features: np.ndarray) -> None:
-    """Write to a name of this process, then move into place."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}.part")
+    """Write the features with the key they belong to, all at once."""
     about = {"key": key, "sha256": _digest(features)}
-    try:
-        save_file({"features": features}, temporary, metadata=about)
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(file) as part:
+        save_file({"features": features}, part, metadata=about)
 
 
 def _read(file: Path, key: str) -> np.ndarray | None:

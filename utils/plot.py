@@ -9,8 +9,18 @@ import matplotlib.figure
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from scipy.optimize import isotonic_regression
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
+from utils.checks import (
+    check_epsilon,
+    check_length,
+    checked_classes,
+    checked_floats,
+    checked_images,
+    checked_probabilities,
+)
 from utils.data import load_images
 
 DPI = 96
@@ -21,7 +31,6 @@ SMALL = 9  # points
 # A dollar sign in the name of somebody's folder is no formula.
 TEXT = {"fontsize": SMALL, "parse_math": False}
 CENTRED = {"ha": "center", "va": "center"}
-ROUNDING = 1e-3  # what float16 may miss the bounds of [0, 1] by
 
 # Two colours from Okabe and Ito, "Color Universal Design" (2008), which every kind of
 # colour blindness tells apart; line style and marker do so in black and white.
@@ -30,6 +39,21 @@ CURVES = {
     "": ("training", {"color": BLUE, "linestyle": "-", "marker": "o"}),
     "val_": ("validation", {"color": VERMILION, "linestyle": "--", "marker": "s"}),
 }
+# The colours of Okabe and Ito, those that stand out from white first, with grey for
+# their yellow, which does not; each with a line style of its own.
+STYLES = [
+    (BLUE, "-"),
+    (VERMILION, "--"),
+    ("#009E73", "-."),
+    ("black", ":"),
+    ("#CC79A7", (0, (8, 2))),
+    ("#E69F00", (0, (5, 1, 1, 1, 1, 1))),
+    ("#56B4E9", (0, (3, 3))),
+    ("0.5", (0, (1, 3))),
+]
+MOST_BARS = 5  # in a list of the likeliest classes
+SHARES = {"accuracy", "probability"}  # written in percent
+LABEL = 0.075  # of the height of a plot, between two labels
 # Both differ in lightness all along, so nobody needs the hue.
 SHARE_COLORS, MAP_COLORS = "Blues", "cividis"
 
@@ -82,9 +106,9 @@ def show_images(images, titles=None, columns=4) -> Figure:
     ValueError
         If the pictures have another shape, type or range, or not one title each.
     """
-    images = _checked_pixels("images", images, "(N, H, W, 3)")
+    images = checked_images("images", images)
     titles = [""] * len(images) if titles is None else list(titles)
-    _check_length("titles", titles, len(images))
+    check_length("titles", titles, len(images))
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     lines = max(len(_wrapped(title).splitlines()) for title in titles)
@@ -126,10 +150,10 @@ def show_mistakes(images, labels, probabilities, class_names, count=8) -> Figure
     ValueError
         If an argument has another shape, type or range.
     """
-    probabilities = _checked_probabilities(probabilities, class_names, dimensions=2)
-    labels = _checked_classes("labels", labels, class_names)
+    probabilities = checked_probabilities(probabilities, class_names, dimensions=2)
+    labels = checked_classes("labels", labels, class_names)
     for name, values in (("labels", labels), ("images", images)):
-        _check_length(name, values, len(probabilities))
+        check_length(name, values, len(probabilities))
     predictions, surety = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predictions != labels)
     if not len(wrong):
@@ -182,7 +206,7 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     maps = _checked_maps(maps)
     if titles is None:
         titles = [f"depth {n}" for n in range(1, len(maps) + 1)]
-    _check_length("titles", titles, len(maps))
+    check_length("titles", titles, len(maps))
     side = PICTURE * 0.65
     height, width = (side + LINE) * len(maps), side * (per_depth + 1)
     if image is None:
@@ -190,7 +214,7 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     else:
         figure = Figure(width + 2 * side, height)
         first, panel = figure.subfigures(1, 2, width_ratios=[2 * side, width])
-        image = _checked_pixels("image", image, "(H, W, 3)")
+        image = checked_images("image", image, "(H, W, 3)")
         _draw_picture(first.subplots(), image, "the picture")
     rows = panel.subplots(len(maps), per_depth, squeeze=False)
     shown = [_draw_depth(*depth) for depth in zip(rows, maps, titles, strict=True)]
@@ -261,7 +285,9 @@ def _draw_curves(axes, panel, history) -> str:
         name = _draw_curve(axes, start, values, above=start == highest)
         ends = [_value(panel, values[0]), _value(panel, values[-1])]
         shown.append(f"{name} {' to '.join(ends)}")
-    _set_scales(axes, panel)
+    axes.set_title(panel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _set_scales(axes, "epoch", panel)
     return ", ".join(shown)
 
 
@@ -275,19 +301,18 @@ def _draw_curve(axes, start, values, above) -> str:
     return name
 
 
-def _set_scales(axes, panel) -> None:
-    """Count whole epochs, write accuracy in percent, and leave the rest away."""
-    axes.set(xlabel="epoch", title=panel)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if panel == "accuracy":
+def _set_scales(axes, xlabel, quantity) -> None:
+    """Name the horizontal axis, write shares in percent, and leave the rest away."""
+    axes.set_xlabel(xlabel)
+    if quantity in SHARES:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _value(panel, value) -> str:
-    """Write a value of a panel: accuracy in percent, others with three digits."""
-    return _percent(value, 1) if panel == "accuracy" else f"{value:.3g}"
+def _value(quantity, value) -> str:
+    """Write a value: a share in percent, others with three digits."""
+    return _percent(value, 1) if quantity in SHARES else f"{value:.3g}"
 
 
 def plot_confusion(labels, predictions, class_names) -> Figure:
@@ -312,9 +337,9 @@ def plot_confusion(labels, predictions, class_names) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    labels = _checked_classes("labels", labels, class_names)
-    predictions = _checked_classes("predictions", predictions, class_names)
-    _check_length("predictions", predictions, len(labels))
+    labels = checked_classes("labels", labels, class_names)
+    predictions = checked_classes("predictions", predictions, class_names)
+    check_length("predictions", predictions, len(labels))
     classes = range(len(class_names))
     counts = confusion_matrix(labels, predictions, labels=classes)
     cell = max(0.27, 1.2 / len(classes))  # inches; small numbers just fit
@@ -402,29 +427,35 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    probabilities = _checked_probabilities(probabilities, class_names, dimensions=1)
-    best = np.argsort(-probabilities, kind="stable")[:5]
+    probabilities = checked_probabilities(probabilities, class_names, dimensions=1)
+    count = min(MOST_BARS, len(probabilities))
     if image is None:
-        figure = Figure(5, 0.36 * len(best) + 2 * LINE)
+        figure = Figure(5, 0.36 * count + 2 * LINE)
         axes = figure.subplots()
     else:
         figure = Figure(5 + PICTURE, PICTURE + 2 * LINE)
         beside, axes = figure.subplots(1, 2, width_ratios=[PICTURE, 5 - PICTURE])
-        _draw_picture(beside, _checked_pixels("image", image, "(H, W, 3)"))
-    names = [class_names[n] for n in best]
-    values = [_percent(probabilities[n], 1) for n in best]
-    _draw_bars(axes, probabilities[best], names, values)
+        _draw_picture(beside, checked_images("image", image, "(H, W, 3)"))
+    shown = _draw_best(axes, probabilities, class_names)
     if title:
         figure.suptitle(title, size=11, parse_math=False)
-    shown = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
     subject = f" for {title}" if title else ""
-    figure.alt = f"The {len(best)} likeliest classes{subject}{_listed(shown)}."
+    figure.alt = f"The {count} likeliest classes{subject}{_listed(shown)}."
     return figure
 
 
-def _draw_bars(axes, lengths, names, values) -> None:
+def _draw_best(axes, probabilities, class_names, color=BLUE) -> list[str]:
+    """Draw a bar for each of the likeliest classes, and say what they are."""
+    best = np.argsort(-probabilities, kind="stable")[:MOST_BARS]
+    names = [class_names[n] for n in best]
+    values = [_percent(probabilities[n], 1) for n in best]
+    _draw_bars(axes, probabilities[best], names, values, color)
+    return [f"{name} {value}" for name, value in zip(names, values, strict=True)]
+
+
+def _draw_bars(axes, lengths, names, values, color) -> None:
     """Draw bars from the top, each with its name before it and its value behind it."""
-    bars = axes.barh(range(len(lengths)), lengths, color=BLUE)
+    bars = axes.barh(range(len(lengths)), lengths, color=color)
     axes.bar_label(bars, values, padding=4, fontsize=SMALL)
     wrapped = [_wrapped(name) for name in names]
     axes.set_yticks(range(len(lengths)), wrapped, **TEXT)
@@ -433,6 +464,190 @@ def _draw_bars(axes, lengths, names, values) -> None:
     axes.tick_params(length=0)
     axes.xaxis.set_visible(False)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def show_attack(
+    original, adversarial, probabilities, class_names, amplify=20
+) -> Figure:
+    """Show a picture before and after an attack, what changed, and what it did.
+
+    Parameters
+    ----------
+    original, adversarial : (H, W, 3) float ndarray in [0, 1]
+        RGB pictures.
+    probabilities : (2, K) float ndarray in [0, 1]
+        Of the original and of the adversarial picture; each row sums to 1.
+    class_names : sequence of K str
+        Names of the classes.
+    amplify : float
+        How many times larger than it is the difference is drawn. Grey is no change;
+        what leaves [0, 1] is clipped.
+
+    Returns
+    -------
+    Figure
+        The original, the difference and the adversarial picture; below, the likeliest
+        classes of both.
+
+    Raises
+    ------
+    ValueError
+        If an argument has another shape, type or range.
+    """
+    original = checked_images("original", original, "(H, W, 3)")
+    adversarial = checked_images("adversarial", adversarial, "(H, W, 3)")
+    probabilities = checked_probabilities(probabilities, class_names, dimensions=2)
+    check_length("probabilities", probabilities, 2)
+    difference = _difference(original, adversarial)
+    shown = (0.5 + amplify * difference).clip(0, 1)
+    figure = Figure(3.5 * PICTURE, 2.5 * PICTURE)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.3, 1])
+    titles = ["original", f"difference × {amplify:g}", "adversarial"]
+    pictures = zip([original, shown, adversarial], titles, strict=True)
+    for axes, (image, title) in zip(above.subplots(1, 3), pictures, strict=True):
+        _draw_picture(axes, image, title)
+    best = []
+    colors = {"original": BLUE, "adversarial": VERMILION}.items()
+    bars = zip(below.subplots(1, 2), probabilities, colors, strict=True)
+    for axes, row, (title, color) in bars:
+        axes.set_title(title, **TEXT)
+        best.append(title + _listed(_draw_best(axes, row, class_names, color)))
+    most = _of_255(abs(difference).max())
+    figure.alt = f"An attack, largest change {most}; {'; '.join(best)}."
+    return figure
+
+
+def _difference(original, adversarial) -> np.ndarray:
+    """Say what was added to a picture."""
+    if original.shape != adversarial.shape:
+        raise ValueError(
+            f"adversarial has shape {adversarial.shape}, expected that of original, "
+            f"{original.shape}: compare pictures of one size."
+        )
+    return adversarial.astype(float) - original
+
+
+def _of_255(value) -> str:
+    """Write a change of a pixel in steps of 8 bits."""
+    return f"{round(255 * value, 2):g}/255" if value else "0"
+
+
+def plot_curves(
+    curves, xlabel="step", ylabel="probability", logarithmic=False
+) -> Figure:
+    """Plot up to eight curves, each with its name at its end.
+
+    Parameters
+    ----------
+    curves : dict of str to (T,) array_like, or to tuple of two of them
+        Values by step, from 1 on; or a pair of where and how high.
+    xlabel, ylabel : str
+        Names of the axes. A ``probability`` runs from 0 to 1, written in percent.
+    logarithmic : bool
+        True makes both axes logarithmic; all numbers must be positive then.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to plot or too much, or a number cannot be drawn.
+    """
+    points = _checked_curves(curves, logarithmic)
+    figure = Figure(6.5, 3.2)
+    axes = figure.subplots()
+    for (across, up), (color, style) in zip(points.values(), STYLES, strict=False):
+        axes.plot(
+            across, up, color=color, linestyle=style, marker="o", markevery=[-1], ms=4
+        )
+    if logarithmic:
+        axes.loglog()
+    elif ylabel in SHARES:
+        axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel(ylabel)
+    _set_scales(axes, xlabel, ylabel)
+    _name_ends(axes, points)
+    ends = [
+        f"{name} {_value(ylabel, up[0])} to {_value(ylabel, up[-1])}"
+        for name, (_, up) in points.items()
+    ]
+    figure.alt = f"Curves of {ylabel} by {xlabel}{_listed(ends)}."
+    return figure
+
+
+def _name_ends(axes, points) -> None:
+    """Name the curves beside the plot, at the height where they end, but apart."""
+    ends = [(across[-1], up[-1]) for across, up in points.values()]
+    to_fraction = axes.transScale + axes.transLimits
+    heights = _spread(to_fraction.transform(ends)[:, 1], LABEL)
+    for name, end, height, style in zip(points, ends, heights, STYLES, strict=False):
+        leader = {"arrowstyle": "-", "relpos": (0, 0.5), "shrinkA": 0, "shrinkB": 0}
+        leader |= {"color": style[0], "linewidth": 0.5, "alpha": 0.6}
+        place = {"textcoords": "axes fraction", "annotation_clip": False}
+        place |= {"xytext": (1.08, height), "va": "center"}
+        axes.annotate(name, end, arrowprops=leader, **place, **TEXT)
+
+
+def _spread(heights, gap) -> np.ndarray:
+    """Move heights in [0, 1] as little as possible (least squares) to leave a gap."""
+    order, steps = np.argsort(heights, kind="stable"), gap * np.arange(len(heights))
+    fitted = isotonic_regression(heights[order] - steps).x.clip(0, 1 - steps[-1])
+    spread = np.empty(len(heights))
+    spread[order] = fitted + steps
+    return spread
+
+
+def plot_budget(epsilons, successes, counts) -> Figure:
+    """Plot how many pictures an attack fools, by how much it may change a pixel.
+
+    The bars are 95 % confidence intervals (Wilson 1927, J. Am. Stat. Assoc. 22, 209).
+
+    Parameters
+    ----------
+    epsilons : (E,) float ndarray in [0, 1]
+        Largest change of a value; drawn at equal distances.
+    successes : (E,) int ndarray
+        Pictures that fooled the network.
+    counts : int or (E,) int ndarray
+        Pictures that were attacked.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If an argument has another shape, type or range.
+    """
+    successes, counts = _checked_counts(epsilons, successes, counts)
+    shares, (lows, highs) = successes / counts, _wilson(successes, counts)
+    names = [_of_255(epsilon) for epsilon in epsilons]
+    of = [f"{some} of {all_}" for some, all_ in zip(successes, counts, strict=True)]
+    figure = Figure(max(4.5, 0.75 * len(names) + 1), 3)
+    axes, places = figure.subplots(), range(len(names))
+    bars = [shares - lows, highs - shares]
+    axes.errorbar(places, shares, bars, color=BLUE, marker="o", capsize=4)
+    ticks = [f"{name}\n{number}" for name, number in zip(names, of, strict=True)]
+    axes.set_xticks(places, ticks, **TEXT)
+    axes.set(ylabel="share fooled", ylim=(-0.02, 1.02))
+    _set_scales(axes, "epsilon", "probability")
+    shown = [
+        f"{name} {_percent(share)} ({number}; {_percent(low)} to {_percent(high)})"
+        for name, share, number, low, high in zip(
+            names, shares, of, lows, highs, strict=True
+        )
+    ]
+    figure.alt = f"Share fooled by epsilon, with 95 % intervals{_listed(shown, '; ')}."
+    return figure
+
+
+def _wilson(successes, counts) -> np.ndarray:
+    """Give lower and upper ends of the 95 % confidence intervals."""
+    tests = [binomtest(*pair) for pair in zip(successes, counts, strict=True)]
+    return np.transpose([test.proportion_ci(method="wilson") for test in tests])
 
 
 def _draw_picture(axes, image, title="") -> None:
@@ -479,86 +694,14 @@ def _percent(share, digits=0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def _checked_pixels(name, values, shape) -> np.ndarray:
-    """Return pictures of the wanted shape in [0, 1], or say what is wrong."""
-    values = _checked_floats(name, values, shape)
-    if values.shape[-1] != 3:
-        raise ValueError(
-            f"{name} has shape {values.shape}, expected {shape}: channels come last "
-            "and are red, green, blue."
-        )
-    low, high = values.min(), values.max()
-    if low < -ROUNDING or high > 1 + ROUNDING:
-        raise ValueError(
-            f"{name} runs from {low:.4g} to {high:.4g}, expected [0, 1]: divide pixels "
-            "from 0 to 255 by 255, clip or rescale others."
-        )
-    return values.clip(0, 1)
-
-
-def _checked_probabilities(values, class_names, dimensions) -> np.ndarray:
-    """Return probabilities of each class, or say what is wrong."""
-    shape = "(K,)" if dimensions == 1 else "(N, K)"
-    values = _checked_floats("probabilities", values, shape)
-    if values.shape[-1] != len(class_names):
-        raise ValueError(
-            f"probabilities has shape {values.shape}, expected {shape} with one column "
-            f"for each of the {len(class_names)} class_names."
-        )
-    total = values.sum(axis=-1, dtype=float).ravel()
-    furthest = total[abs(total - 1).argmax()]
-    if values.min() < 0 or abs(furthest - 1) > ROUNDING:
-        raise ValueError(
-            "probabilities must not be negative and must sum to 1 for each picture "
-            f"(lowest {values.min():.4g}, sum {furthest:.4g}): apply softmax to logits."
-        )
-    return values
-
-
-def _checked_floats(name, values, shape) -> np.ndarray:
-    """Return finite numbers in as many dimensions as `shape` says."""
-    values = np.asarray(values)
-    if values.ndim != len(shape.strip("(,)").split(",")) or not values.size:
-        raise ValueError(
-            f"{name} has shape {values.shape}, expected {shape}, not empty."
-        )
-    if values.dtype.kind != "f":
-        raise ValueError(
-            f"{name} holds {values.dtype}, expected floating-point numbers: divide "
-            "8-bit pixels by 255."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} holds NaN or infinite values: look for a division by zero or too "
-            "large a step before this call."
-        )
-    return values
-
-
 def _checked_maps(maps) -> list[np.ndarray]:
     """Return the maps of each depth, or say what is wrong."""
     if not len(maps):
         raise ValueError("maps is empty, expected one array for each depth.")
     return [
-        _checked_floats(f"maps[{n}]", values, "(H, W, C)")
+        checked_floats(f"maps[{n}]", values, "(H, W, C)")
         for n, values in enumerate(maps)
     ]
-
-
-def _checked_classes(name, values, class_names) -> np.ndarray:
-    """Return one class number per picture, or say what is wrong."""
-    values = np.asarray(values)
-    if values.ndim != 1 or not values.size or values.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} has shape {values.shape} and holds {values.dtype}, expected (N,) "
-            "whole numbers, not empty: take argmax(axis=1) of probabilities."
-        )
-    if values.min() < 0 or values.max() >= len(class_names):
-        raise ValueError(
-            f"{name} runs from {values.min()} to {values.max()}, but class_names has "
-            f"{len(class_names)} names, for 0 to {len(class_names) - 1}."
-        )
-    return values
 
 
 def _check_history(history) -> None:
@@ -578,7 +721,44 @@ def _check_history(history) -> None:
             )
 
 
-def _check_length(name, values, expected) -> None:
-    """Complain about an argument that does not have one entry for each."""
-    if len(values) != expected:
-        raise ValueError(f"{name} has {len(values)} entries, expected {expected}.")
+def _checked_curves(curves, logarithmic) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return where and how high each curve runs, or say what is wrong."""
+    if not 0 < len(curves) <= len(STYLES):
+        raise ValueError(
+            f"curves has {len(curves)} entries, expected 1 to {len(STYLES)}: more "
+            "cannot be told apart."
+        )
+    return {
+        name: _checked_curve(f"curves[{name!r}]", values, logarithmic)
+        for name, values in curves.items()
+    }
+
+
+def _checked_curve(name, values, logarithmic) -> tuple[np.ndarray, np.ndarray]:
+    across, up = values if isinstance(values, tuple) else (None, values)
+    up = checked_floats(name, np.asarray(up, dtype=float), "(T,)")
+    if across is None:
+        across = np.arange(1, len(up) + 1)
+    across = checked_floats(name, np.asarray(across, dtype=float), "(T,)")
+    check_length(name, across, len(up))
+    if logarithmic and min(across.min(), up.min()) <= 0:
+        raise ValueError(
+            f"{name} is not positive everywhere, expected so for logarithmic axes: "
+            "leave the zeros out."
+        )
+    return across, up
+
+
+def _checked_counts(epsilons, successes, counts) -> tuple[np.ndarray, np.ndarray]:
+    """Return whole numbers for each epsilon, or say what is wrong."""
+    for epsilon in epsilons:
+        check_epsilon(epsilon)
+    check_length("successes", successes, len(epsilons))
+    successes, counts = np.broadcast_arrays(successes, counts)
+    whole = successes.dtype.kind in "iu" and counts.dtype.kind in "iu"
+    if not whole or not ((successes >= 0) & (successes <= counts) & (counts > 0)).all():
+        raise ValueError(
+            f"successes is {successes.tolist()} of counts {counts.tolist()}, expected "
+            "whole numbers of pictures, no more than were attacked."
+        )
+    return successes, counts

@@ -2,7 +2,6 @@
 
 import html
 import math
-import os
 import platform
 import re
 from importlib.metadata import version
@@ -13,6 +12,8 @@ from typing import NamedTuple
 
 import joblib
 from IPython.display import display
+
+from utils.files import replacing
 
 MIME = "application/vnd.idealcat.results+json"
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
@@ -147,10 +148,8 @@ def write_text(path: Path, text: str) -> None:
     text : str
         What it will hold, in UTF-8 with newlines of one character.
     """
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _plain(name: str, value) -> str | bool | int | float:

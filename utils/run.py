@@ -34,7 +34,7 @@ NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
 README = ROOT / "README.md"
 OFFLINE = {"COURSE_DATA": "sample", "COURSE_OFFLINE": "1"}
-WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET, PNG = "application/vnd.jupyter.widget-view+json", "image/png"
 HEADING = re.compile(r"^(#{1,6}) +(.+?)[ #]*$", re.MULTILINE)
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -250,7 +250,7 @@ class _Client(NotebookClient):
         try:
             self.execute_cell(cell, self.index, number)
         finally:
-            _drop_bars(cell)
+            _drop_widgets(cell)
             self.tell(f"{time.monotonic() - start:.1f} s", end="\n")
 
     def process_message(self, msg, cell, cell_index):
@@ -318,9 +318,12 @@ def _clear(notebook) -> None:
             cell.outputs, cell.execution_count = [], None
 
 
-def _drop_bars(cell) -> None:
-    """Remove progress bars: as widgets they are empty without a live kernel."""
-    cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
+def _drop_widgets(cell) -> None:
+    """Remove widgets, which are empty without a live kernel; their pictures stay."""
+    bundles = [(output, output.get("data", {})) for output in cell.outputs]
+    cell.outputs = [o for o, data in bundles if WIDGET not in data or PNG in data]
+    for _, data in bundles:
+        data.pop(WIDGET, None)
 
 
 def _failure(error: CellExecutionError) -> str:

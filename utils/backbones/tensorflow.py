@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils import backbones
 from utils.backbones import (
     BACKBONES,
     WeightsUnavailable,
@@ -22,6 +23,7 @@ from utils.backbones import (
     weights_file,
 )
 from utils.device import quiet_tensorflow, tensorflow_device
+from utils.engine import load_openvino
 
 quiet_tensorflow()
 import keras  # noqa: E402 - TensorFlow reads its log level when it is imported
@@ -44,6 +46,7 @@ LITE_STAGES = [
     (6, 3, 1, 320, 1),
 ]
 STEM_MAPS, HEAD_MAPS = 32, 1280
+STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications"
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red; of 0-255
 # Compound scaling: how much wider and deeper (EfficientNet-Lite README).
 LITE_SCALES = {
@@ -53,32 +56,11 @@ LITE_SCALES = {
 }
 
 
-class Backbone:
-    """A frozen pre-trained network that takes images in [0, 1].
-
-    Attributes
-    ----------
-    name : str
-        Its key in the table of backbones.
-    size : int
-        Height and width of its input, pixels.
-    width : int
-        Number of its features, D.
-    class_names : list of str
-        The 1000 ImageNet classes in the order of the logits.
-    fingerprint : str
-        Changes with the framework, the weights and the preprocessing.
-    batch_size : int
-        How many images at once run fastest.
-    module : Network
-        The frozen module underneath, for fine-tuning.
-    """
+class Backbone(backbones.Backbone):
+    """A backbone whose tensors and module are TensorFlow's."""
 
     def __init__(self, name: str, module: "Network", fingerprint: str):
-        facts = find(name)
-        self.name, self.size, self.width = name, facts.size, facts.width
-        self.class_names = imagenet_classes()
-        self.fingerprint = fingerprint
+        super().__init__(name, fingerprint)
         self.device = tensorflow_device()
         on_cpu = self.device.startswith("CPU")
         self.batch_size = BATCH_SIZE if on_cpu else GPU_BATCH_SIZE
@@ -179,6 +161,26 @@ class Backbone:
         stage.set_weights(self.module.stages[-1].get_weights())
         stage.trainable = True
         return _Inference(stage)
+
+    def to_openvino(self, depth: int | None):
+        """Convert the network for OpenVINO.
+
+        Parameters
+        ----------
+        depth : int or None
+            Give the maps after this stage; None the pooled features.
+
+        Returns
+        -------
+        model : openvino.Model
+            From images in [0, 1] to maps or features.
+        layout : str
+            "NHWC": how images and maps lie in memory.
+        """
+        work = self.features if depth is None else lambda x: self.maps(x, depth)
+        images = tf.TensorSpec([None, self.size, self.size, 3], tf.float32)
+        function = tf.function(work).get_concrete_function(images)
+        return load_openvino().convert_model(function), "NHWC"
 
     @cache  # noqa: B019 - one backbone lives as long as its notebook
     def _maps(self, depth: int) -> Callable:
@@ -376,13 +378,22 @@ def _from_keras(name: str, pretrained: bool) -> Network:
     application = _APPLICATIONS[name]
     weights = "imagenet" if pretrained else None
     try:
+        if pretrained and application.sha256:
+            weights = _verified(application)
         model = application.build(weights=weights, classifier_activation=None)
     except Exception as error:
         # Keras wraps every network error in a bare Exception.
-        if "URL fetch failure" not in str(error):
+        if not any(sign in str(error) for sign in ("URL fetch failure", "corrupted")):
             raise
         raise WeightsUnavailable(name, error) from error
     return Network(application.preprocess, *_cut(model, application.ends))
+
+
+def _verified(application: "_Application") -> str:
+    """Fetch, if need be, a file of which Keras itself would not check the hash."""
+    file, sha256 = application.file, application.sha256
+    url = f"{STORAGE}/{file.partition('_weights')[0]}/{file}"
+    return keras.utils.get_file(file, url, cache_subdir="models", file_hash=sha256)
 
 
 def _cut(model: keras.Model, ends: list[str]) -> tuple[list[keras.Model], keras.Model]:
@@ -402,6 +413,7 @@ class _Application(NamedTuple):
     preprocess: Callable
     ends: list[str]
     file: str
+    sha256: str = ""  # where Keras knows none
 
 
 _VGG_ENDS = [f"block{k}_pool" for k in range(1, 6)]
@@ -413,6 +425,9 @@ _APPLICATIONS = {
         ["expanded_conv_project_BN", "block_2_add", "block_5_add"]
         + ["block_12_add", "out_relu"],
         _FILE.format("mobilenet_v2", "_1.0_224"),
+        # Keras publishes no hash. Two projects that know nothing of each other do,
+        # one of Keras's copy and one of that of the weights' author, and they agree.
+        "3e195a2857356cfc092cbbb460beb2a5bce279015d7792598b8d3d9e451902e3",
     ),
     "resnet50": _Application(
         keras.applications.ResNet50,

@@ -131,6 +131,7 @@ def _draw(folder):
     drawing = Path(
         tempfile.mkdtemp(prefix=f"{folder.name}.drawing-", dir=folder.parent)
     )
+    drawing.chmod(0o755)  # as any folder: the grader's workers are other users
     try:
         (drawing / "images").mkdir()
         _draw_pictures(drawing)

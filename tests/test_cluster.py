@@ -1,0 +1,33 @@
+"""Work goes to the cluster that is named, and a wrong address says what to do."""
+
+import os
+
+import pytest
+from joblib import Parallel, delayed
+
+from utils import cluster
+from utils.cluster import spread
+from utils.results import Problem
+
+
+def _processes():
+    return set(Parallel(n_jobs=1)(delayed(os.getpid)() for _ in range(8)))
+
+
+def test_work_stays_here_unless_a_scheduler_is_named():
+    with spread(None):
+        assert _processes() == {os.getpid()}
+
+
+def test_work_goes_to_the_workers(dask_cluster):
+    address, workers = dask_cluster
+    with spread(address):
+        assert _processes() <= {worker.pid for worker in workers}
+    assert _processes() == {os.getpid()}
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere at all"])
+def test_a_wrong_address_says_what_to_do(monkeypatch, address):
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    with pytest.raises(Problem, match="dask worker ADDRESS"), spread(address):
+        pass
