@@ -1,0 +1,126 @@
+"""Read Markdown: sections, the page that it makes, prose and anchors."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import NamedTuple
+
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
+
+
+class Section(NamedTuple):
+    """A heading and what follows, up to the next heading.
+
+    Attributes
+    ----------
+    line : int
+        The line of the heading, from 1.
+    level : int
+        Of the heading, 1 to 6.
+    title : str
+        The text of the heading, as Markdown.
+    heading, body : list of str
+        The lines of the heading, and those below it.
+    """
+
+    line: int
+    level: int
+    title: str
+    heading: list[str]
+    body: list[str]
+
+    @property
+    def text(self) -> str:
+        """All lines."""
+        return "\n".join(self.heading + self.body)
+
+
+def sections(text: str) -> list[Section]:
+    """Cut a Markdown text at its headings; what looks like one in code is none.
+
+    Parameters
+    ----------
+    text : str
+        Markdown.
+
+    Returns
+    -------
+    list of Section
+        In order. What stands before the first heading is left out.
+    """
+    tokens, lines = _markdown().parse(text), text.split("\n")
+    found = [
+        (token.map, int(token.tag[1]), inline.content)
+        for token, inline in pairwise(tokens)
+        if token.type == "heading_open" and token.level == 0
+    ]
+    ends = [start for (start, _), *_ in found[1:]] + [len(lines)]
+    return [
+        Section(start + 1, level, title, lines[start:after], lines[after:end])
+        for ((start, after), level, title), end in zip(found, ends, strict=True)
+    ]
+
+
+def render(text: str) -> BeautifulSoup:
+    """Turn Markdown into HTML, to look for links, pictures and words in it.
+
+    Parameters
+    ----------
+    text : str
+        Markdown, with HTML in it or not.
+
+    Returns
+    -------
+    BeautifulSoup
+        The page.
+    """
+    return BeautifulSoup(_markdown().render(text), "html.parser")
+
+
+def prose(page: BeautifulSoup) -> str:
+    """Give what a reader reads, and what a picture says to those who cannot see it.
+
+    Parameters
+    ----------
+    page : BeautifulSoup
+        What `render` gives; it stays as it is.
+
+    Returns
+    -------
+    str
+        The text without code, links' targets and HTML.
+    """
+    page = BeautifulSoup(str(page), "html.parser")
+    for code in page.find_all(["pre", "code"]):
+        code.replace_with(" ")
+    for picture in page.find_all("img"):
+        picture.replace_with(f" {picture.get('alt', '')} ")
+    return page.get_text(" ")
+
+
+def anchors(text: str) -> list[str]:
+    """List the anchors that GitHub gives to the headings of a text.
+
+    Parameters
+    ----------
+    text : str
+        Markdown.
+
+    Returns
+    -------
+    list of str
+        In order: small letters, digits and hyphens; a heading that comes again has
+        a number added.
+    """
+    found, seen = [], Counter()
+    for heading in render(text).find_all(re.compile("^h[1-6]$")):
+        words = heading.get_text().strip().lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        found.append(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+        seen[anchor] += 1
+    return found
+
+
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -1,0 +1,409 @@
+"""Quizzes in Jupyter, as Markdown and in the terminal: `python -m utils.quiz pre`."""
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+from string import ascii_uppercase, digits
+
+from IPython.display import display
+from IPython.utils.capture import capture_output
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from utils.results import write_text
+from utils.translations import LANGUAGES, fingerprint, language_bar, numbers
+
+QUIZZES = Path(__file__).resolve().parents[1] / "notebooks" / "quiz"
+RIGHT, WRONG = "✓", "✗"  # the same in every language
+WIDTH = 88  # characters, of a line in the terminal
+# A text means the same in HTML, in Markdown and in jupyterquiz, which has formulas.
+TEXT = {"type": "string", "pattern": r"^(?=\S)[^<>&*_`$\[\]\\\n\t]+$"}
+HASH = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
+
+
+def _object(required: dict, **optional) -> dict:
+    """Make the schema of a JSON object that has no other fields."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": required | optional,
+        "additionalProperties": False,
+    }
+
+
+ANSWER = _object({"text": TEXT, "correct": {"type": "boolean"}, "feedback": TEXT})
+ANSWERS = {"type": "array", "items": ANSWER, "minItems": 2, "maxItems": 6}
+IDENTIFIER = {"type": "string", "pattern": "^[a-z][a-z-]*$"}
+QUESTION = _object({"id": IDENTIFIER, "question": TEXT, "answers": ANSWERS}, of=HASH)
+QUESTIONS = {"type": "array", "items": QUESTION, "minItems": 1}
+# A translation has in each `of` the fingerprint of the English that it was made from.
+SCHEMA = _object({"title": TEXT, "introduction": TEXT, "questions": QUESTIONS}, of=HASH)
+# jupyterquiz's panel, with colours that stand out from it by day and by night. What
+# it would load from the web if it found a MathJax, it does not without.
+COLORS = {"--jq-correct-color": "#00598c", "--jq-incorrect-color": "#a63c00"}
+PANEL = """<div lang="{language}">{panel}</div>
+<style>.Quiz .Feedback {{ background: #fafafa; font-size: 16px; padding: 4px; }}</style>
+<ol>{folded}</ol>
+<script>(function (MathJax) {{
+document.currentScript?.previousElementSibling.remove();
+{script}
+}})();</script></div>"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Ask a quiz in the terminal, or do what else the command line asks for.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The command line without the program; of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C or Ctrl-D.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        _do(options)
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        print("\nStopped.")
+        return 130
+    return 0
+
+
+def load(id: str, language: str = "en") -> dict:
+    """Read a quiz and check it.
+
+    Parameters
+    ----------
+    id : str
+        The name of its files in notebooks/quiz, such as "pre".
+    language : str
+        "en" or a key of `utils.translations.LANGUAGES`.
+
+    Returns
+    -------
+    dict
+        As in `SCHEMA`. Every question has one correct answer.
+
+    Raises
+    ------
+    ValueError
+        There is no such quiz, not in this language, or its file is wrong.
+    """
+    path = QUIZZES / f"{id}.{language}.json"
+    if id not in ids():
+        raise ValueError(f"There is no quiz {id!r}: choose one of {', '.join(ids())}.")
+    if not path.is_file():
+        there = ", ".join(languages(id))
+        raise ValueError(
+            f"The quiz {id} is not there in {language!r}, but in: {there}."
+        )
+    try:
+        quiz = json.loads(path.read_text(encoding="utf-8"))
+        check(quiz)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    return quiz
+
+
+def ids() -> list[str]:
+    """List the quizzes that are there in English, by name."""
+    return sorted(path.name.split(".")[0] for path in QUIZZES.glob("*.en.json"))
+
+
+def languages(id: str) -> list[str]:
+    """List the languages in which a quiz is there, English first."""
+    known = ["en", *LANGUAGES]
+    return [each for each in known if (QUIZZES / f"{id}.{each}.json").is_file()]
+
+
+def check(quiz) -> None:
+    """Check what was read from a file.
+
+    Parameters
+    ----------
+    quiz : object
+        What should be as in `SCHEMA`.
+
+    Raises
+    ------
+    ValueError
+        Something is missing, of the wrong kind or too much; a text has markup; a
+        question is there twice, has an answer twice, or has not just one correct
+        answer.
+    """
+    error = best_match(Draft202012Validator(SCHEMA).iter_errors(quiz))
+    if error:
+        raise ValueError(f"{error.json_path}: {error.message}")
+    for id, count in Counter(each["id"] for each in quiz["questions"]).items():
+        if count > 1:
+            raise ValueError(f"the question {id} is there {count} times.")
+    for question in quiz["questions"]:
+        _check_answers(question["id"], question["answers"])
+
+
+def stale(id: str, language: str) -> list[str]:
+    """Compare a translated quiz with the English one.
+
+    Parameters
+    ----------
+    id, language : str
+        As in `load`.
+
+    Returns
+    -------
+    list of str
+        What is wrong, a line each; empty if the translation is up to date.
+    """
+    english, translation = load(id), load(id, language)
+    if _outline(english) != _outline(translation):
+        return ["the questions, their answers or the correct ones are not in step"]
+    found = []
+    pairs = zip(_parts(english), _parts(translation), strict=True)
+    for (name, ours), (_, theirs) in pairs:
+        if theirs.get("of") != _fingerprint(ours):
+            found.append(f"{name} is stale: translate it anew, then use --stamp")
+        if _numbers(ours, "en") != _numbers(theirs, language):
+            found.append(f"{name} has other numbers")
+    return found
+
+
+def stamp(id: str, language: str) -> None:
+    """Note in a finished translation which English it was made from.
+
+    Parameters
+    ----------
+    id, language : str
+        As in `load`.
+
+    Raises
+    ------
+    ValueError
+        It has other questions or answers than the English quiz, or other correct
+        ones; the file is left as it was.
+    """
+    english, translation = load(id), load(id, language)
+    if language == "en" or _outline(english) != _outline(translation):
+        raise ValueError(
+            f"{id}.{language}.json is not stamped: it needs the ids, the number of "
+            "answers and the correct ones of the English quiz."
+        )
+    pairs = zip(_parts(english), _parts(translation), strict=True)
+    stamped = [theirs | {"of": _fingerprint(ours)} for (_, ours), (_, theirs) in pairs]
+    translation = stamped[0] | {"questions": stamped[1:]}
+    text = json.dumps(translation, indent=2, ensure_ascii=False)
+    write_text(QUIZZES / f"{id}.{language}.json", text + "\n")
+
+
+def markdown(id: str, language: str = "en") -> str:
+    """Write a quiz as Markdown for GitHub; each answer unfolds to its feedback.
+
+    Parameters
+    ----------
+    id, language : str
+        As in `load`.
+
+    Returns
+    -------
+    str
+        The text of a file.
+    """
+    quiz = load(id, language)
+    paragraphs = [f"# {quiz['title']}", language_bar(f"{id}.md"), quiz["introduction"]]
+    for number, question in enumerate(quiz["questions"], 1):
+        paragraphs += [f"## {number}", question["question"], _folded(question)]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def markdown_path(id: str, language: str = "en") -> Path:
+    """Locate the Markdown file of a quiz: `pre.md`, or `pre.da.md` in Danish."""
+    return QUIZZES / (f"{id}.md" if language == "en" else f"{id}.{language}.md")
+
+
+def write() -> None:
+    """Write the Markdown file of every quiz in every language."""
+    for id in ids():
+        for language in languages(id):
+            write_text(markdown_path(id, language), markdown(id, language))
+
+
+def show_quiz(id: str, language: str = "en") -> None:
+    """Show a quiz in a notebook, to be clicked; folded where no script may run.
+
+    Parameters
+    ----------
+    id, language : str
+        As in `load`.
+    """
+    from jupyterquiz import display_quiz
+
+    quiz = load(id, language)
+    with capture_output() as captured:
+        display_quiz(
+            [_for_jupyterquiz(question) for question in quiz["questions"]],
+            shuffle_answers=False,
+            colors=COLORS,
+            max_width=800,
+        )
+    panel, script = (output.data for output in captured.outputs)
+    page = PANEL.format(
+        language=language,
+        panel=panel["text/html"],
+        folded="".join(map(_item, quiz["questions"])),
+        script=script["application/javascript"],
+    )
+    plain = f"{quiz['title']}: python -m utils.quiz {id} --language {language}"
+    display({"text/html": page, "text/plain": plain}, raw=True)
+
+
+def ask(quiz: dict) -> int:
+    """Ask the questions in the terminal, with feedback for every answer.
+
+    Parameters
+    ----------
+    quiz : dict
+        From `load`.
+
+    Returns
+    -------
+    int
+        How many were answered correctly.
+
+    Raises
+    ------
+    EOFError, KeyboardInterrupt
+        The reader wants to stop.
+    """
+    print(f"{quiz['title']}\n\n{_wrapped(quiz['introduction'])}")
+    count, right = len(quiz["questions"]), 0
+    for number, question in enumerate(quiz["questions"], 1):
+        print(f"\n{_wrapped(question['question'], f'{number}/{count}  ')}\n")
+        right += _ask(question["answers"])
+    print(f"\n{RIGHT} {right}/{count}")
+    return right
+
+
+def _check_answers(id: str, answers: list[dict]) -> None:
+    correct = sum(answer["correct"] for answer in answers)
+    if correct != 1:
+        raise ValueError(f"the question {id} has {correct} correct answers, not 1.")
+    if len({answer["text"] for answer in answers}) < len(answers):
+        raise ValueError(f"the question {id} has an answer twice.")
+
+
+def _outline(quiz: dict) -> list:
+    """Give what has to be the same in all languages."""
+    return [
+        (question["id"], [answer["correct"] for answer in question["answers"]])
+        for question in quiz["questions"]
+    ]
+
+
+def _parts(quiz: dict) -> list[tuple[str, dict]]:
+    """Give what has a fingerprint of its own: the beginning, and each question."""
+    opening = {key: value for key, value in quiz.items() if key != "questions"}
+    questions = [(f"the question {each['id']}", each) for each in quiz["questions"]]
+    return [("the beginning", opening), *questions]
+
+
+def _fingerprint(part: dict) -> str:
+    return fingerprint(json.dumps(part, sort_keys=True, ensure_ascii=False))
+
+
+def _numbers(part: dict, language: str) -> list[str]:
+    """List the numbers in a part, sorted, because the order of words differs."""
+    texts = [part.get(key, "") for key in ("title", "introduction", "question")]
+    for answer in part.get("answers", []):
+        texts += answer["text"], answer["feedback"]
+    return sorted(numbers("\n".join(texts), language))
+
+
+def _lettered(answers: list[dict]) -> list[tuple[str, dict, str]]:
+    """Give each answer its letter, and its feedback the mark of right or wrong."""
+    return [
+        (letter, each, f"{RIGHT if each['correct'] else WRONG} {each['feedback']}")
+        for letter, each in zip(ascii_uppercase, answers, strict=False)
+    ]
+
+
+def _folded(question: dict) -> str:
+    fold = "<details><summary>{}. {}</summary><p>{}</p></details>"
+    answers = _lettered(question["answers"])
+    return "\n".join(fold.format(a, each["text"], said) for a, each, said in answers)
+
+
+def _item(question: dict) -> str:
+    return f"<li><p>{question['question']}</p>{_folded(question)}</li>"
+
+
+def _for_jupyterquiz(question: dict) -> dict:
+    answers = [
+        {"answer": f"{a}. {each['text']}", "correct": each["correct"], "feedback": said}
+        for a, each, said in _lettered(question["answers"])
+    ]
+    kind = "multiple_choice"
+    return {"question": question["question"], "type": kind, "answers": answers}
+
+
+def _ask(answers: list[dict]) -> bool:
+    """Ask one question; say if it was answered correctly."""
+    lettered = _lettered(answers)
+    for letter, each, _ in lettered:
+        print(_wrapped(each["text"], f"  {letter}  "))
+    chosen = _chosen(len(answers))
+    print()
+    for number, (letter, _, said) in enumerate(lettered):
+        print(_wrapped(said, f"{'>' if number == chosen else ' '} {letter}  "))
+    return answers[chosen]["correct"]
+
+
+def _chosen(count: int) -> int:
+    """Read a letter until it is that of an answer; a number serves other keyboards."""
+    letters, others = ascii_uppercase[:count], digits[1 : count + 1]
+    known = letters + others
+    while True:
+        wish = input(f"\n{letters[0]}-{letters[-1]}, 1-{count}: ").strip().upper()
+        if len(wish) == 1 and wish in known:
+            return known.index(wish) % count
+
+
+def _wrapped(text: str, label: str = "") -> str:
+    width = min(WIDTH, shutil.get_terminal_size().columns)
+    blank = " " * len(label)
+    return textwrap.fill(text, width, initial_indent=label, subsequent_indent=blank)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m utils.quiz", description=__doc__)
+    parser.add_argument("quiz", nargs="?", help=f"one of {', '.join(ids())}")
+    parser.add_argument("--language", default="en", help=", ".join(["en", *LANGUAGES]))
+    ways = parser.add_mutually_exclusive_group()
+    files = "for maintainers: write the Markdown file of every quiz"
+    ways.add_argument("--write", action="store_true", help=files)
+    finished = "for translators: note that the quiz is translated from today's English"
+    ways.add_argument("--stamp", action="store_true", help=finished)
+    return parser
+
+
+def _do(options: argparse.Namespace) -> None:
+    if options.write:
+        write()
+    elif options.quiz is None:
+        raise ValueError(f"Name a quiz: {', '.join(ids())}.")
+    elif options.stamp:
+        stamp(options.quiz, options.language)
+    else:
+        ask(load(options.quiz, options.language))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
