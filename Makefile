@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: run test jupyter report .venv create install
+.PHONY: run test jupyter report figures bench lab translations .venv create install
 
 run: .venv
 	@$(VENV_PYTHON) -m utils.run
@@ -18,6 +18,20 @@ jupyter: .venv
 
 report: .venv
 	@$(VENV_PYTHON) -m utils.run --report
+
+figures: .venv
+	@$(VENV_PYTHON) -m utils.figures
+
+bench: .venv
+	@COURSE_OFFLINE=1 $(VENV_PYTHON) -m tests.bench.speed
+	@COURSE_OFFLINE=1 $(VENV_PYTHON) -m tests.bench.ascent
+
+# nbgrader looks for alembic beside it on the path.
+lab: .venv
+	cd lab && PATH="$(CURDIR)/.venv/bin:$$PATH" ../$(VENV_PYTHON) -m nbgrader generate_assignment pets --no-db --force
+
+translations: .venv
+	@$(VENV_PYTHON) -m utils.translations
 
 # .venv/.requirements is a copy of the requirements that were installed to the end.
 .venv:
