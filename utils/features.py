@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache as remember
 from itertools import pairwise, tee
 from pathlib import Path
 
@@ -132,6 +133,7 @@ def _loaded(backbone) -> list:
     return [_load(each) if isinstance(each, str) else each for each in several]
 
 
+@remember
 def _load(name: str):
     from utils.backbones import pytorch
 
