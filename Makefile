@@ -24,7 +24,6 @@ figures: .venv
 
 bench: .venv
 	@COURSE_OFFLINE=1 $(VENV_PYTHON) -m tests.bench.speed
-	@COURSE_OFFLINE=1 $(VENV_PYTHON) -m tests.bench.ascent
 
 # nbgrader looks for alembic beside it on the path.
 lab: .venv

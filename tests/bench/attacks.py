@@ -77,13 +77,58 @@ def attack_all(lesson, dogs: np.ndarray, epsilon: float, steps: int):
     return np.concatenate(images), np.array(looks)
 
 
+def smallest(lesson, dogs: np.ndarray) -> np.ndarray:
+    """Look for the smallest change of each dog."""
+    return np.concatenate([lesson.smallest_attack(dog[None], STEPS)[0] for dog in dogs])
+
+
 def compare_smallest(lesson, dogs: np.ndarray, other: str) -> None:
     """Look for the smallest change, with the lesson's attack and with foolbox's."""
     with Meter() as meter:
-        images = [lesson.smallest_attack(dog[None], STEPS)[0] for dog in dogs]
-    report("smallest L2", lesson, np.concatenate(images), dogs, other)
+        images = smallest(lesson, dogs)
+    report("smallest L2", lesson, images, dogs, other)
     print(f"  {meter.seconds / len(dogs):.1f} s a picture")
     report("foolbox's DDN", lesson, ddn_of_foolbox(lesson, dogs), dogs, other)
+
+
+def pgd_of_foolbox(lesson, dogs: np.ndarray, epsilon: float, steps: int) -> np.ndarray:
+    """Attack with foolbox's PGD (Madry et al. 2018), all dogs in one batch."""
+    module = foolbox.PyTorchModel(lesson.backbone.module, bounds=(0, 1))
+    attack = foolbox.attacks.LinfPGD(steps=steps)
+    target = lesson.torch.tensor([lesson.tabby] * len(dogs))
+    goal = foolbox.criteria.TargetedMisclassification(target)
+    tensor = lesson.backbone.tensor(dogs).contiguous()
+    pictures = attack(module, tensor, goal, epsilons=epsilon)[1]
+    return lesson.levels(lesson.backbone.array(pictures))
+
+
+def times(repetitions: int, count: int = 10) -> list[tuple]:
+    """Time the lesson's attacks and foolbox's in turn; give (name, unit, values)."""
+    lesson = adversarial("pytorch")
+    dogs, epsilon, most = right_dogs(lesson, count), 2 / 255, 40
+    works = {
+        f"2/255, {most} looks, ours": lambda: attack_all(lesson, dogs, epsilon, most)[
+            0
+        ],
+        f"2/255, {most} steps, foolbox PGD": lambda: pgd_of_foolbox(
+            lesson, dogs, epsilon, most
+        ),
+        f"smallest L2, {STEPS} looks, ours": lambda: smallest(lesson, dogs),
+        f"smallest L2, {STEPS} steps, foolbox DDN": lambda: ddn_of_foolbox(
+            lesson, dogs
+        ),
+    }
+    seconds, found = {name: [] for name in works}, {}
+    for _ in range(repetitions):
+        for name, work in works.items():
+            with Meter() as meter:
+                found[name] = work()
+            seconds[name].append(meter.seconds)
+    rows = [(name, "s", taken) for name, taken in seconds.items()]
+    for name, images in found.items():
+        sizes = lengths_if_fooled(lesson, images, dogs)
+        rows.append((name, "fooled", [np.isfinite(sizes).mean()]))
+    return rows
 
 
 def main(count: str = "50") -> None:

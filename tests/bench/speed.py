@@ -1,7 +1,8 @@
-"""From JPEG files to features and to a breed classifier, beside what people use.
+"""From JPEG files to features, classifiers and attacks, beside what people use.
 
-`COURSE_DATA=path/to/photographs python -m tests.bench.speed [repetitions]` takes some
-minutes, and writes ``build/bench.json``. Without photographs it takes the drawn sample.
+`COURSE_DATA=path/to/photographs python -m tests.bench.speed [repetitions]` takes about
+twenty minutes, and writes ``build/bench.json``. Without photographs it takes the drawn
+sample.
 """
 
 import json
@@ -12,24 +13,36 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import NamedTuple
 
 import numpy as np
 from joblib import cpu_count
 from PIL import Image
 
-from utils import features
-from utils.backbones import EMBEDDED
+from tests.bench import ascent, attacks
+from utils import classifier, features
+from utils.backbones import BACKBONES, EMBEDDED
 from utils.data import load_pets
 from utils.engine import choose_engine
 from utils.features import extract
+from utils.files import replacing
 from utils.images import stream_images
 from utils.measure import Meter, alone
-from utils.results import write_text
 
 OUT = Path(__file__).parents[2] / "build" / "bench.json"
 BACKBONE, SIZE, BATCH = "efficientnet_lite0", 224, 32
-COUNT, FEW = 256, 32  # pictures; for VGG-16 fewer, it is slow
-THREE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+COUNT, FEW = 128, 16  # pictures; for VGG-16 fewer, it is slow
+TIMM_BATCH = 256  # of timm's own benchmark, which reads no files
+PACKAGES = ("torch", "timm", "tensorflow", "openvino", "foolbox", "pillow")
+
+
+class Row(NamedTuple):
+    """What one way took or gave, repetition by repetition."""
+
+    part: str  # letter of the part; the first row of a part is what others compare to
+    name: str
+    unit: str
+    values: list[float]
 
 
 def backbone(name: str = BACKBONE):
@@ -39,10 +52,10 @@ def backbone(name: str = BACKBONE):
     return pytorch.load_backbone(name, pretrained=name in EMBEDDED)
 
 
-def ours(paths) -> callable:
-    """Extract as the course does."""
+def ours(paths) -> tuple[callable, int]:
+    """Extract as the course does; give the work, and how many pictures it takes."""
     chosen = backbone()
-    return lambda: extract(paths, chosen, cache=False, progress=False)
+    return lambda: extract(paths, chosen, cache=False, progress=False), len(paths)
 
 
 class Files:
@@ -63,7 +76,7 @@ class Files:
         return self.steps(Image.open(self.paths[index]).convert("RGB"))
 
 
-def eager(paths, name: str = BACKBONE) -> callable:
+def eager(paths, name: str = BACKBONE) -> tuple[callable, int]:
     """Run PyTorch as tutorials do: a DataLoader, batches of 32, nothing more."""
     import torch
 
@@ -75,10 +88,15 @@ def eager(paths, name: str = BACKBONE) -> callable:
             maps = [network.maps(images.contiguous(), -1) for images in loader]
         return torch.cat([each.mean(dim=(2, 3)) for each in maps]).numpy()
 
-    return run
+    return run, len(paths)
 
 
-def keras_predict(paths) -> callable:
+def vgg(paths) -> tuple[callable, int]:
+    """Do the same with VGG-16, and fewer pictures."""
+    return eager(paths[:FEW], "vgg16")
+
+
+def keras_predict(paths) -> tuple[callable, int]:
     """Run Keras as tutorials do: a folder as a dataset, and predict."""
     from utils.backbones import pytorch, tensorflow  # noqa: F401 - PyTorch goes first
 
@@ -107,67 +125,135 @@ def keras_predict(paths) -> callable:
         )
         return model.predict(pictures, verbose=0)
 
-    return run
+    return run, len(paths)
 
 
-def speeds(paths, repetitions: int) -> dict[str, list[float]]:
+def timm_benchmark(paths) -> tuple[callable, int]:
+    """Run the network as timm's benchmark does: random numbers, batches of 256."""
+    import timm
+    import torch
+
+    network = timm.create_model(BACKBONE, pretrained=False).eval()
+    images = torch.randn(TIMM_BATCH, 3, SIZE, SIZE)
+
+    def run():
+        with torch.inference_mode():
+            network(images)
+
+    return run, TIMM_BATCH
+
+
+WAYS = {
+    "ours": ours,
+    "PyTorch eager, DataLoader, 32": eager,
+    "Keras predict, 32": keras_predict,
+    "VGG-16 eager, DataLoader, 32": vgg,
+    "timm benchmark, no files, 256": timm_benchmark,
+}
+
+
+def speeds(paths, repetitions: int) -> list[Row]:
     """Take all ways in turn; give the pictures per second of each repetition."""
-    ways = {
-        "ours": (ours(paths), len(paths)),
-        "PyTorch eager, DataLoader, 32": (eager(paths), len(paths)),
-        "Keras predict, 32": (keras_predict(paths), len(paths)),
-        "VGG-16 eager, DataLoader, 32": (eager(paths[:FEW], "vgg16"), FEW),
-    }
-    found = {name: [] for name in ways}
-    for name, (run, _) in ways.items():
-        if "VGG" not in name:
-            run()
-    for _ in range(repetitions):
-        for name, (run, count) in ways.items():
+    works = {name: make(paths) for name, make in WAYS.items()}
+    works["ours"][0]()  # converts the network, once and for all
+    found = {name: [] for name in works}
+    for _ in range(repetitions + 1):
+        for name, (run, count) in works.items():
             found[name].append(count / _seconds(run))
-    return found
+    return [Row("a", name, "pictures/s", rates[1:]) for name, rates in found.items()]
 
 
-def shares(paths, repetitions: int) -> dict[str, list[float]]:
-    """Time the pipeline, its two halves, and what the processor can multiply."""
+def shares(paths, repetitions: int) -> list[Row]:
+    """Time the pipeline and its two halves, and set both beside what limits them."""
     chosen = backbone()
     engine = choose_engine(chosen)
     images = [each for (each,) in stream_images(paths, [SIZE], engine.batch_size)]
     square = np.random.default_rng(0).random((2048, 2048), np.float32)
     works = {
-        "decode alone": lambda: list(stream_images(paths, [SIZE], engine.batch_size)),
-        "network alone": lambda: list(engine.run(images)),
         "pipeline": lambda: extract(paths, chosen, cache=False, progress=False),
-        "matrix product": lambda: square @ square,
+        "decode": lambda: list(stream_images(paths, [SIZE], engine.batch_size)),
+        "network": lambda: list(engine.run(images)),
+        "product": lambda: square @ square,
     }
     found = {name: [] for name in works}
     for _ in range(repetitions + 1):
         for name, work in works.items():
             found[name].append(_seconds(work))
-    return {name: seconds[1:] for name, seconds in found.items()}
+    taken = {name: np.array(seconds[1:]) for name, seconds in found.items()}
+    operations = 2e6 * BACKBONES[BACKBONE].multiply_adds * len(paths)
+    rates = operations / taken["network"] / 1e9, 2 * 2048**3 / taken["product"] / 1e9
+    together = taken["decode"] + taken["network"]
+    return [
+        *(
+            Row("b", name, "s", list(taken[name]))
+            for name in works
+            if name != "product"
+        ),
+        Row(
+            "b", "pipeline / (decode + network)", "", list(taken["pipeline"] / together)
+        ),
+        Row("b", "network", "GFLOP/s", list(rates[0])),
+        Row("b", "matrix product, 2048", "GFLOP/s", list(rates[1])),
+        Row("b", "network / matrix product", "", list(rates[0] / rates[1])),
+    ]
 
 
-def classifier(names, flip: bool, cold: bool) -> tuple[float, float]:
+def to_classifier(names, flip: bool, cold: bool) -> tuple[float, float]:
     """Go from files to a breed classifier; give seconds and val accuracy."""
-    from sklearn.linear_model import LogisticRegression
-
     if cold:
         features.CACHE = Path(mkdtemp())
     train, val = load_pets("train"), load_pets("val")
-    backbones = [backbone(name) for name in names]
     start = time.perf_counter()
-    x, x_val = (extract(each.paths, backbones, flip=flip) for each in (train, val))
-    scale = np.linalg.norm(x, axis=1).mean() / len(x[0]) ** 0.5
-    head = LogisticRegression(C=0.1, max_iter=1000).fit(x / scale, train.labels)
-    seconds = time.perf_counter() - start
-    return seconds, head.score(x_val / scale, val.labels)
+    _, _, accuracy = classifier.train(train, val, names, flip)
+    return time.perf_counter() - start, accuracy
 
 
-def memory(paths) -> float:
-    """Give the most megabytes that extraction takes."""
+def classifiers(repetitions: int) -> list[Row]:
+    """Make the breed classifier from nothing and from the cache; once a larger one."""
+    one, three = list(EMBEDDED[:1]), list(EMBEDDED)
+    alone(to_classifier, one, False, False)  # fills the cache
+    found = {
+        cold: [alone(to_classifier, one, False, cold) for _ in range(repetitions)]
+        for cold in (True, False)
+    }
+    large = [alone(to_classifier, three, True, True)]
+    titles = {"lite0, cold": found[True], "lite0, warm cache": found[False]}
+    titles["three backbones and flips, cold, once"] = large
+    rows = []
+    for title, pairs in titles.items():
+        seconds, accuracies = map(list, zip(*pairs, strict=True))
+        rows += [Row("c", title, "s", seconds), Row("c", title, "val", accuracies)]
+    return rows
+
+
+def steps(framework: str) -> list[Row]:
+    """Set a step of robust ascent beside a bare pass forward and back."""
+    bare, robust = alone(ascent.compare, framework)
+    times = {"bare pass": bare[8:], "robust step": robust[8:]}
+    rows = [
+        Row("d", f"{framework}, {name}", "s", list(each))
+        for name, each in times.items()
+    ]
+    ratio = np.median(robust[8:]) / np.median(bare[8:])
+    return [*rows, Row("d", f"{framework}, ratio of the medians", "", [ratio])]
+
+
+def memory(name: str, paths) -> float:
+    """Give the most megabytes that one way takes, in a process of its own."""
     with Meter() as meter:
-        extract(paths, backbone(), cache=False, progress=False)
+        WAYS[name](paths)[0]()
     return meter.megabytes
+
+
+def memories(paths) -> list[Row]:
+    """Measure each way, and ours with more pictures."""
+    rows = [Row("f", name, "MB", [alone(memory, name, paths)]) for name in WAYS]
+    many = [paths[k % len(paths)] for k in range(4000)]
+    for count in (1000, 4000):
+        taken = alone(memory, "ours", many[:count])
+        rows.append(Row("f", f"ours, {count:,} pictures", "MB", [taken]))
+    ratio = rows[-1].values[0] / rows[-2].values[0]
+    return [*rows, Row("f", "4,000 / 1,000 pictures", "", [ratio])]
 
 
 def _seconds(work) -> float:
@@ -176,49 +262,43 @@ def _seconds(work) -> float:
     return time.perf_counter() - start
 
 
-def main(repetitions: str = "5") -> None:
-    """Print the table and write it."""
-    train = load_pets("train")
-    paths = [path for path in train.paths if path.suffix.lower() in {".jpg", ".jpeg"}]
-    paths = paths or train.paths
-    found = {"machine": f"{platform.machine()}, {cpu_count()} cores"}
-    found["source"] = train.source
-    packages = ("torch", "tensorflow", "openvino", "pillow")
-    found["versions"] = {name: version(name) for name in packages}
-    found["threads"] = os.environ.get("OMP_NUM_THREADS", "default")
-    rows = alone(speeds, paths[:COUNT], int(repetitions))
-    medians = {name: float(np.median(each)) for name, each in rows.items()}
-    for name, speed in medians.items():
-        ratio = np.median(np.array(rows["ours"]) / np.array(rows[name]))
-        print(f"{name:32} {speed:7.1f} pictures/s   ours is {ratio:5.1f} x")
-    parts = alone(shares, paths[:COUNT], int(repetitions))
-    sums = np.array(parts["decode alone"]) + np.array(parts["network alone"])
-    ratio = float(np.median(np.array(parts["pipeline"]) / sums))
-    rate = 2 * 407e6 * COUNT / np.median(parts["network alone"])
-    limit = 2 * 2048**3 / np.median(parts["matrix product"])
-    print(f"pipeline / (decode alone + network alone): {ratio:.2f}")
-    print(f"network: {rate / 1e9:.0f} of {limit / 1e9:.0f} GFLOP/s, {rate / limit:.0%}")
-    many = [paths[k % len(paths)] for k in range(4000)]
-    megabytes = [alone(memory, many[:count]) for count in (1000, 4000)]
-    print(
-        f"memory: 1,000 pictures {megabytes[0]:.0f} MB, 4,000 {megabytes[1]:.0f} MB,"
-        f" {megabytes[1] / megabytes[0]:.2f} x"
-    )
-    found |= {"pictures per second": rows, "seconds": parts, "pipeline": ratio}
-    found |= {"share of matrix product": rate / limit, "megabytes": megabytes}
-    for title, names, flip in (("lite0", THREE[:1], False), ("all three", THREE, True)):
-        cold = alone(classifier, names, flip, True)
-        found[f"classifier, {title}"] = cold
+def _shown(rows: list[Row]) -> list[Row]:
+    """Print the medians, and how many times as much the first of the unit is."""
+    first = {}
+    for row in rows:
+        median = np.median(row.values)
+        base = first.setdefault(row.unit, median)
+        ratio = f"{base / median:6.2f} x" if row.unit and median != base else ""
         print(
-            f"{title}{', flips' * flip}: files to classifier {cold[0]:.1f} s, "
-            f"val accuracy {cold[1]:.2%}",
+            f"({row.part}) {row.name:38} {median:9.3f} {row.unit:10} {ratio}",
             flush=True,
         )
-    extract(train.paths, backbone(BACKBONE))
-    extract(load_pets("val").paths, backbone(BACKBONE))
-    warm = alone(classifier, THREE[:1], False, False)
-    print(f"lite0, features in the cache: {warm[0]:.1f} s")
-    write_text(OUT, json.dumps(found | {"warm": warm}, indent=1, default=str) + "\n")
+    return rows
+
+
+def main(repetitions: str = "5") -> None:
+    """Print the table and write it."""
+    count, train = int(repetitions), load_pets("train")
+    paths = [path for path in train.paths if path.suffix.lower() in {".jpg", ".jpeg"}]
+    paths = (paths or train.paths)[:COUNT]
+    about = {
+        "machine": f"{platform.machine()}, {cpu_count()} cores",
+        "pictures": train.source,
+        "versions": {name: version(name) for name in PACKAGES},
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "repetitions": count,
+    }
+    print(json.dumps(about))
+    rows = _shown(alone(speeds, paths, count))
+    rows += _shown(alone(shares, paths, count))
+    rows += _shown(classifiers(count))
+    for framework in ("pytorch", "tensorflow"):
+        rows += _shown(steps(framework))
+    rows += _shown([Row("e", *row) for row in alone(attacks.times, count)])
+    rows += _shown(memories(paths))
+    table = [row._asdict() for row in rows]
+    with replacing(OUT) as part:
+        part.write_text(json.dumps(about | {"rows": table}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
