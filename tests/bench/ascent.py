@@ -15,7 +15,7 @@ def compare(framework: str) -> tuple[np.ndarray, np.ndarray]:
     lesson = adversarial(framework)
     generator = np.random.default_rng(0)
     stages = [lesson.decode, lesson.warped(generator), lesson.forward]
-    objective, move = lesson.logit_of(lesson.tabby), lesson.adam(0.05)
+    objective, move = lesson.log_odds_of(lesson.tabby), lesson.adam(0.05)
     values, picture = lesson.faint(generator), lesson.random_picture(0)
     weights = objective(np.zeros((1, 1000), np.float32))[1]
     bare, robust = [], []

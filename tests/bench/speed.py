@@ -31,7 +31,7 @@ from utils.measure import Meter, alone
 
 OUT = Path(__file__).parents[2] / "build" / "bench.json"
 BACKBONE, SIZE, BATCH = "efficientnet_lite0", 224, 32
-COUNT, FEW = 128, 16  # pictures; for VGG-16 fewer, it is slow
+COUNT, FEW, MANY = 256, 32, 512  # pictures: of most, of slow, and of fast work
 TIMM_BATCH = 256  # of timm's own benchmark, which reads no files
 PACKAGES = ("torch", "timm", "tensorflow", "openvino", "foolbox", "pillow")
 
@@ -247,7 +247,8 @@ def memory(name: str, paths) -> float:
 
 def memories(paths) -> list[Row]:
     """Measure each way, and ours with more pictures."""
-    rows = [Row("f", name, "MB", [alone(memory, name, paths)]) for name in WAYS]
+    first = paths[:COUNT]
+    rows = [Row("f", name, "MB", [alone(memory, name, first)]) for name in WAYS]
     many = [paths[k % len(paths)] for k in range(4000)]
     for count in (1000, 4000):
         taken = alone(memory, "ours", many[:count])
@@ -280,7 +281,7 @@ def main(repetitions: str = "5") -> None:
     """Print the table and write it."""
     count, train = int(repetitions), load_pets("train")
     paths = [path for path in train.paths if path.suffix.lower() in {".jpg", ".jpeg"}]
-    paths = (paths or train.paths)[:COUNT]
+    paths = paths or train.paths
     about = {
         "machine": f"{platform.machine()}, {cpu_count()} cores",
         "pictures": train.source,
@@ -289,8 +290,8 @@ def main(repetitions: str = "5") -> None:
         "repetitions": count,
     }
     print(json.dumps(about))
-    rows = _shown(alone(speeds, paths, count))
-    rows += _shown(alone(shares, paths, count))
+    rows = _shown(alone(speeds, paths[:COUNT], count))
+    rows += _shown(alone(shares, paths[:MANY], count))
     rows += _shown(classifiers(count))
     for framework in ("pytorch", "tensorflow"):
         rows += _shown(steps(framework))
