@@ -10,8 +10,10 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 
@@ -217,11 +219,13 @@ def _convert(backbone, depth: int | None, folder: Path) -> None:
     if depth is not None:
         steps.output().model().set_layout(openvino.Layout(layout))
         steps.output().tensor().set_layout(openvino.Layout("NHWC"))
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    part.mkdir(parents=True, exist_ok=True)
+    MODELS.mkdir(parents=True, exist_ok=True)
+    # Several threads of a worker may convert the same network at once.
+    part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=MODELS))
+    part.chmod(0o755)  # mkdtemp makes it private
     try:
         openvino.save_model(steps.build(), part / "model.xml", compress_to_fp16=False)
-        if not (folder / "model.xml").is_file():
+        with suppress(OSError):  # another one was faster
             part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
