@@ -14,7 +14,7 @@ test: .venv
 	COURSE_OFFLINE=1 COURSE_DATA=sample $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env notebooks
 
 jupyter: .venv
-	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks
+	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --LabApp.app_settings_dir="$(CURDIR)/.jupyter"
 
 report: .venv
 	@$(VENV_PYTHON) -m utils.run --report

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from utils.quarantine import on_all_cores, quiet_pillow, read_picture
 
-AHEAD = 4  # batches decoded before somebody asks for them; this bounds the memory
+AHEAD = 8  # batches decoded before somebody asks for them; this bounds the memory
 SPARE = 2  # a picture reduced while it is decoded stays so many times too large
 
 

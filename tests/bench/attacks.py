@@ -102,7 +102,7 @@ def pgd_of_foolbox(lesson, dogs: np.ndarray, epsilon: float, steps: int) -> np.n
     return lesson.levels(lesson.backbone.array(pictures))
 
 
-def times(repetitions: int, count: int = 10) -> list[tuple]:
+def times(repetitions: int, count: int = 5) -> list[tuple]:
     """Time the lesson's attacks and foolbox's in turn; give (name, unit, values)."""
     lesson = adversarial("pytorch")
     dogs, epsilon, most = right_dogs(lesson, count), 2 / 255, 40

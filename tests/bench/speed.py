@@ -200,6 +200,9 @@ def shares(paths, repetitions: int) -> list[Row]:
 
 def to_classifier(names, flip: bool, cold: bool) -> tuple[float, float]:
     """Go from files to a breed classifier; give seconds and val accuracy."""
+    import sklearn.linear_model  # noqa: F401 - the clock starts after the imports
+
+    backbone()
     if cold:
         features.CACHE = Path(mkdtemp())
     train, val = load_pets("train"), load_pets("val")
