@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torchvision  # noqa: F401 - this loads Triton too
+from distributed import Client
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +45,11 @@ def dask_cluster(tmp_path):
         time.sleep(0.05)
     alone = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path)]
     workers = [start("worker", *here, *alone) for _ in range(2)]
-    yield json.loads(file.read_text())["address"], workers
+    address = json.loads(file.read_text())["address"]
+    with Client(address, set_as_default=False) as client:
+        # With one of them joblib would keep the work in its own process.
+        client.wait_for_workers(2, timeout=60)
+    yield address, workers
     for process in reversed(started):
         process.kill()
     for process in started:

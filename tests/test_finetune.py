@@ -15,11 +15,11 @@ from PIL import Image
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
-from utils import finetune
 from utils.data import DATA, load_pets
 from utils.features import extract
 from utils.finetune import Plan, cut, draw_shares, pytorch, strategy, tensorflow
 from utils.quarantine import memory_folder
+from utils.results import Problem
 from utils.sample import draw_sample
 
 ROOT = Path(__file__).parents[1]
@@ -184,5 +184,5 @@ def test_no_workers_are_refused(capsys):
 def test_a_graphics_card_serves_one_process(monkeypatch):
     monkeypatch.setattr(pytorch.torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(finetune.Problem, match="there are 1 here"):
+    with pytest.raises(Problem, match="there are 1 here"):
         pytorch._take_card(pytorch.torch.device("cuda"))

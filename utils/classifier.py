@@ -23,7 +23,7 @@ from utils.cluster import spread
 from utils.features import extract
 from utils.files import replacing
 from utils.measure import Meter
-from utils.results import Problem
+from utils.results import Problem, attempt
 
 STRENGTHS = (0.01, 0.1, 1.0)  # of the data beside the penalty: scikit-learn's C
 MOST_STEPS = 1000  # of the solver, which needs about a hundred
@@ -101,8 +101,8 @@ def choose_head(
     tried = Parallel(-1, prefer="threads")(
         fit(strength, *split) for strength in STRENGTHS
     )
-    weights, bias, accuracy = max(tried, key=lambda each: each[-1])
-    strength = STRENGTHS[[each[-1] for each in tried].index(accuracy)]
+    pairs = zip(tried, STRENGTHS, strict=True)
+    (weights, bias, accuracy), strength = max(pairs, key=lambda pair: pair[0][-1])
     return weights / scale, bias, strength, accuracy
 
 
@@ -242,15 +242,8 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        options.do(options)
-    except (Problem, ValueError, OSError) as problem:
-        print(f"\n{problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.")
-        return 130
-    return 0
+    work = partial(options.do, options)
+    return attempt(work, "Stopped. The same command goes on from here.")
 
 
 def _parser() -> argparse.ArgumentParser:

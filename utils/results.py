@@ -4,6 +4,8 @@ import html
 import math
 import platform
 import re
+import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from itertools import groupby
 from numbers import Integral, Real
@@ -13,6 +15,7 @@ from typing import NamedTuple
 import joblib
 from IPython.display import display
 
+from utils.backbones import WeightsUnavailable
 from utils.files import replacing
 
 MIME = "application/vnd.idealcat.results+json"
@@ -21,6 +24,32 @@ BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 class Problem(Exception):
     """What stops a run; its text tells the reader what to do next."""
+
+
+def attempt(work: Callable[[], None], stopped: str = "Stopped.") -> int:
+    """Do the work of a command, and turn what goes wrong into words.
+
+    Parameters
+    ----------
+    work : callable
+        Takes and returns nothing.
+    stopped : str
+        What to say after Ctrl-C.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    """
+    try:
+        work()
+    except (Problem, WeightsUnavailable, ValueError, OSError) as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{stopped}", file=sys.stderr)
+        return 130
+    return 0
 
 
 class Run(NamedTuple):

@@ -7,7 +7,6 @@ process with the whole batch, up to rounding, because gradients are averaged (Li
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -19,11 +18,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from utils.archives import DATA
-from utils.backbones import WeightsUnavailable, find
+from utils.backbones import find
 from utils.data import load_pets
 from utils.features import extract
 from utils.files import replacing
-from utils.results import Problem
 
 SMOOTHING = 0.1  # of the labels, when the last stage learns
 WEIGHT_DECAY = 0.01
@@ -227,30 +225,6 @@ def make_parser(framework: str) -> argparse.ArgumentParser:
         words = {"default": default, "help": f"{text} ({shown})"}
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), **words)
     return parser
-
-
-def attempt(work: Callable[[], None]) -> int:
-    """Do the work of a command, and turn what goes wrong into words.
-
-    Parameters
-    ----------
-    work : callable
-        Takes and returns nothing.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
-    """
-    try:
-        work()
-    except (Problem, WeightsUnavailable, ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    return 0
 
 
 def _first_alone(team: Team, load: Callable):

@@ -20,8 +20,8 @@ from torch.optim.lr_scheduler import LinearLR
 from utils import finetune
 from utils.backbones.pytorch import load_backbone
 from utils.device import seed_everything, torch_device
-from utils.finetune import WEIGHT_DECAY, Options, Plan, attempt, fine_tune, require
-from utils.results import Problem
+from utils.finetune import WEIGHT_DECAY, Options, Plan, fine_tune, require
+from utils.results import Problem, attempt
 
 # The first process may compute maps for long. One that fails ends the others at once.
 PATIENCE = timedelta(days=1)

@@ -16,8 +16,8 @@ import joblib
 
 from utils import finetune
 from utils.device import seed_everything
-from utils.finetune import Options, attempt, fine_tune, require
-from utils.results import Problem
+from utils.finetune import Options, fine_tune, require
+from utils.results import Problem, attempt
 
 INTERVAL = 0.1  # seconds between two looks at the processes
 GRACE = 5  # seconds to end when asked to
