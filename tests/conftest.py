@@ -47,7 +47,6 @@ def dask_cluster(tmp_path):
     workers = [start("worker", *here, *alone) for _ in range(2)]
     address = json.loads(file.read_text())["address"]
     with Client(address, set_as_default=False) as client:
-        # With one of them joblib would keep the work in its own process.
         client.wait_for_workers(2, timeout=60)
     yield address, workers
     for process in reversed(started):

@@ -37,10 +37,22 @@ def spread(scheduler: str | None) -> Iterator[None]:
     from distributed import KilledWorker
 
     try:
-        with _client(scheduler) as client, parallel_config("dask", client=client):
+        with _client(scheduler) as client, parallel_config(_backend(client)):
             yield
     except KilledWorker as error:
         raise Problem(f"One task ended several workers, the last: {error}") from None
+
+
+def _backend(client):
+    """Let joblib send work to the workers of a client, however few they are."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Workers(DaskDistributedBackend):
+        def effective_n_jobs(self, n_jobs):
+            # Joblib works in this process if there is one thread in the whole cluster.
+            return max(2, super().effective_n_jobs(n_jobs))
+
+    return Workers(client=client)
 
 
 def _client(scheduler: str):
