@@ -77,10 +77,14 @@ def test_the_strength_is_chosen_on_val(monkeypatch):
     assert choose_head(rows, labels, rows, labels)[2:] == (0.1, 0.9)
 
 
-def test_a_class_without_pictures_is_refused():
-    rows = np.ones((4, 2), np.float32)
-    with pytest.raises(ValueError, match=r"classes \[2\] have no pictures"):
-        choose_head(rows, np.array([0, 1, 0, 1]), rows, np.array([0, 1, 2, 1]))
+def test_a_class_without_pictures_to_learn_from_is_refused(folder):
+    train, val = (load_folder(folder, split) for split in ("train", "val"))
+    kept = np.flatnonzero(train.labels != 1)
+    rest = train._replace(
+        paths=[train.paths[row] for row in kept], labels=train.labels[kept]
+    )
+    with pytest.raises(Problem, match="learn from for: blue. Add"):
+        classifier.train(rest, val, ["no backbone is asked"])
 
 
 def test_what_is_saved_comes_back(tmp_path):

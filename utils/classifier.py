@@ -85,14 +85,7 @@ def choose_head(
         The best of `STRENGTHS`; of equals the one with most regularisation.
     accuracy : float in [0, 1]
         Share of val named rightly with it.
-
-    Raises
-    ------
-    ValueError
-        If a class of val has nothing to learn from.
     """
-    if missing := np.setdiff1d(val_labels, labels).tolist():
-        raise ValueError(f"classes {missing} have no pictures to learn from.")
     scale = np.float32(
         np.linalg.norm(features, axis=1).mean() / features.shape[1] ** 0.5
     )
@@ -169,7 +162,16 @@ def train(pictures, val, backbones: list[str], flip=False, scheduler=None):
     accuracy : float in [0, 1]
         Share of val named rightly. The strength was chosen with it, which flatters it
         a little.
+
+    Raises
+    ------
+    Problem
+        A class has no picture in `pictures`.
     """
+    names = list(pictures.class_names)
+    if unknown := set(range(len(names))) - set(pictures.labels.tolist()):
+        classes = ", ".join(names[label] for label in sorted(unknown))
+        raise Problem(f"No picture to learn from for: {classes}. Add some.")
     features, val_features = (
         extract_everywhere(each.paths, backbones, flip, scheduler)
         for each in (pictures, val)
@@ -178,7 +180,6 @@ def train(pictures, val, backbones: list[str], flip=False, scheduler=None):
         weights, bias, strength, accuracy = choose_head(
             features, pictures.labels, val_features, val.labels
         )
-    names = list(pictures.class_names)
     return Classifier(list(backbones), flip, names, weights, bias), strength, accuracy
 
 
