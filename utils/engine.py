@@ -21,9 +21,7 @@ from utils.archives import DATA
 
 MODELS = DATA / "engines"  # networks that were converted once
 ENGINES = ("framework", "openvino")
-BATCH_SIZE = (
-    2  # of OpenVINO, one for each core at a time; its numbers stay in the cache
-)
+BATCH_SIZE = 2  # of OpenVINO: the numbers of so few pictures stay in the cache
 
 
 def choose_engine(backbone, depth: int | None = None, wish: str | None = None):

@@ -1,18 +1,17 @@
 """From JPEG files to features, classifiers and attacks, beside what people use.
 
 `COURSE_DATA=path/to/photographs python -m tests.bench.speed [repetitions]` takes about
-twenty minutes, and writes ``build/bench.json``. Without photographs it takes the drawn
-sample.
+three quarters of an hour, and writes ``build/bench.json``. Without photographs it
+takes the drawn sample.
 """
 
 import json
-import os
-import platform
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from tests.bench import ascent, attacks
 from utils import classifier, features
 from utils.backbones import BACKBONES, EMBEDDED
 from utils.data import load_pets
-from utils.engine import choose_engine
+from utils.engine import choose_engine, load_openvino
 from utils.features import extract
 from utils.files import replacing
 from utils.images import stream_images
@@ -152,15 +151,28 @@ WAYS = {
 }
 
 
+def in_turn(works: dict, repetitions: int) -> dict[str, list]:
+    """Do one work after the other, again and again; give what each returned."""
+    rounds = [
+        {name: work() for name, work in works.items()} for _ in range(repetitions)
+    ]
+    return {name: [each[name] for each in rounds] for name in works}
+
+
+def times(works: dict, repetitions: int) -> dict[str, np.ndarray]:
+    """Time works in turn, after a round that does not count; give the seconds."""
+    found = in_turn(
+        {name: partial(_seconds, works[name]) for name in works}, repetitions + 1
+    )
+    return {name: np.array(seconds[1:]) for name, seconds in found.items()}
+
+
 def speeds(paths, repetitions: int) -> list[Row]:
     """Take all ways in turn; give the pictures per second of each repetition."""
-    works = {name: make(paths) for name, make in WAYS.items()}
-    works["ours"][0]()  # converts the network, once and for all
-    found = {name: [] for name in works}
-    for _ in range(repetitions + 1):
-        for name, (run, count) in works.items():
-            found[name].append(count / _seconds(run))
-    return [Row("a", name, "pictures/s", rates[1:]) for name, rates in found.items()]
+    made = {name: make(paths) for name, make in WAYS.items()}
+    taken = times({name: run for name, (run, _) in made.items()}, repetitions)
+    rates = {name: count / taken[name] for name, (_, count) in made.items()}
+    return [Row("a", name, "pictures/s", list(each)) for name, each in rates.items()]
 
 
 def shares(paths, repetitions: int) -> list[Row]:
@@ -175,27 +187,18 @@ def shares(paths, repetitions: int) -> list[Row]:
         "network": lambda: list(engine.run(images)),
         "product": lambda: square @ square,
     }
-    found = {name: [] for name in works}
-    for _ in range(repetitions + 1):
-        for name, work in works.items():
-            found[name].append(_seconds(work))
-    taken = {name: np.array(seconds[1:]) for name, seconds in found.items()}
+    taken = times(works, repetitions)
     operations = 2e6 * BACKBONES[BACKBONE].multiply_adds * len(paths)
     rates = operations / taken["network"] / 1e9, 2 * 2048**3 / taken["product"] / 1e9
     together = taken["decode"] + taken["network"]
-    return [
-        *(
-            Row("b", name, "s", list(taken[name]))
-            for name in works
-            if name != "product"
-        ),
-        Row(
-            "b", "pipeline / (decode + network)", "", list(taken["pipeline"] / together)
-        ),
-        Row("b", "network", "GFLOP/s", list(rates[0])),
-        Row("b", "matrix product, 2048", "GFLOP/s", list(rates[1])),
-        Row("b", "network / matrix product", "", list(rates[0] / rates[1])),
+    found = [
+        *((name, "s", taken[name]) for name in ("pipeline", "decode", "network")),
+        ("pipeline / (decode + network)", "", taken["pipeline"] / together),
+        ("network", "GFLOP/s", rates[0]),
+        ("matrix product, 2048", "GFLOP/s", rates[1]),
+        ("network / matrix product", "", rates[0] / rates[1]),
     ]
+    return [Row("b", name, unit, list(values)) for name, unit, values in found]
 
 
 def to_classifier(names, flip: bool, cold: bool) -> tuple[float, float]:
@@ -203,27 +206,26 @@ def to_classifier(names, flip: bool, cold: bool) -> tuple[float, float]:
     import sklearn.linear_model  # noqa: F401 - the clock starts after the imports
 
     backbone()
-    if cold:
-        features.CACHE = Path(mkdtemp())
     train, val = load_pets("train"), load_pets("val")
-    start = time.perf_counter()
-    _, _, accuracy = classifier.train(train, val, names, flip)
-    return time.perf_counter() - start, accuracy
+    with TemporaryDirectory() as folder:
+        if cold:
+            features.CACHE = Path(folder)
+        start = time.perf_counter()
+        _, _, accuracy = classifier.train(train, val, names, flip)
+        return time.perf_counter() - start, accuracy
 
 
 def classifiers(repetitions: int) -> list[Row]:
-    """Make the breed classifier from nothing and from the cache; once a larger one."""
+    """Make breed classifiers in turn: cold, from the cache, and a larger one."""
     one, three = list(EMBEDDED[:1]), list(EMBEDDED)
-    alone(to_classifier, one, False, False)  # fills the cache
-    found = {
-        cold: [alone(to_classifier, one, False, cold) for _ in range(repetitions)]
-        for cold in (True, False)
+    works = {
+        "lite0, cold": partial(alone, to_classifier, one, False, True),
+        "lite0, warm cache": partial(alone, to_classifier, one, False, False),
+        "three and flips, cold": partial(alone, to_classifier, three, True, True),
     }
-    large = [alone(to_classifier, three, True, True)]
-    titles = {"lite0, cold": found[True], "lite0, warm cache": found[False]}
-    titles["three backbones and flips, cold, once"] = large
+    works["lite0, warm cache"]()  # fills the cache
     rows = []
-    for title, pairs in titles.items():
+    for title, pairs in in_turn(works, repetitions).items():
         seconds, accuracies = map(list, zip(*pairs, strict=True))
         rows += [Row("c", title, "s", seconds), Row("c", title, "val", accuracies)]
     return rows
@@ -241,6 +243,11 @@ def steps(framework: str) -> list[Row]:
     return [*rows, Row("d", f"{framework}, ratio of the medians", "", [ratio])]
 
 
+def attack_times(repetitions: int) -> list[Row]:
+    """Set the lesson's attacks beside foolbox's."""
+    return [Row("e", *row) for row in alone(attacks.times, repetitions)]
+
+
 def memory(name: str, paths) -> float:
     """Give the most megabytes that one way takes, in a process of its own."""
     with Meter() as meter:
@@ -248,16 +255,31 @@ def memory(name: str, paths) -> float:
     return meter.megabytes
 
 
-def memories(paths) -> list[Row]:
-    """Measure each way, and ours with more pictures."""
-    first = paths[:COUNT]
-    rows = [Row("f", name, "MB", [alone(memory, name, first)]) for name in WAYS]
+def memories(paths, repetitions: int) -> list[Row]:
+    """Measure each way in turn, and ours with more pictures."""
     many = [paths[k % len(paths)] for k in range(4000)]
-    for count in (1000, 4000):
-        taken = alone(memory, "ours", many[:count])
-        rows.append(Row("f", f"ours, {count:,} pictures", "MB", [taken]))
-    ratio = rows[-1].values[0] / rows[-2].values[0]
-    return [*rows, Row("f", "4,000 / 1,000 pictures", "", [ratio])]
+    works = {name: partial(alone, memory, name, paths[:COUNT]) for name in WAYS}
+    few, all_ = "ours, 1,000 pictures", "ours, 4,000 pictures"
+    works[few] = partial(alone, memory, "ours", many[:1000])
+    works[all_] = partial(alone, memory, "ours", many)
+    taken = in_turn(works, repetitions)
+    rows = [Row("f", name, "MB", values) for name, values in taken.items()]
+    ratios = np.divide(taken[all_], taken[few])
+    return [*rows, Row("f", "4,000 / 1,000 pictures", "", list(ratios))]
+
+
+def machine() -> tuple[str, dict[str, int]]:
+    """Give the name of the processor, and the threads of each package; 0 means all."""
+    import tensorflow
+    import torch
+
+    core = load_openvino().Core()
+    threads = {
+        "torch": torch.get_num_threads(),
+        "tensorflow": tensorflow.config.threading.get_intra_op_parallelism_threads(),
+        "openvino": core.get_property("CPU", "INFERENCE_NUM_THREADS"),
+    }
+    return core.get_property("CPU", "FULL_DEVICE_NAME"), threads
 
 
 def _seconds(work) -> float:
@@ -285,24 +307,30 @@ def main(repetitions: str = "5") -> None:
     count, train = int(repetitions), load_pets("train")
     paths = [path for path in train.paths if path.suffix.lower() in {".jpg", ".jpeg"}]
     paths = paths or train.paths
+    processor, threads = alone(machine)
     about = {
-        "machine": f"{platform.machine()}, {cpu_count()} cores",
+        "machine": f"{processor}, {cpu_count()} cores",
         "pictures": train.source,
         "versions": {name: version(name) for name in PACKAGES},
-        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "threads": threads,
         "repetitions": count,
     }
     print(json.dumps(about))
-    rows = _shown(alone(speeds, paths[:COUNT], count))
-    rows += _shown(alone(shares, paths[:MANY], count))
-    rows += _shown(classifiers(count))
-    for framework in ("pytorch", "tensorflow"):
-        rows += _shown(steps(framework))
-    rows += _shown([Row("e", *row) for row in alone(attacks.times, count)])
-    rows += _shown(memories(paths))
-    table = [row._asdict() for row in rows]
-    with replacing(OUT) as part:
-        part.write_text(json.dumps(about | {"rows": table}, indent=1), encoding="utf-8")
+    parts = [
+        partial(alone, speeds, paths[:COUNT], count),
+        partial(alone, shares, paths[:MANY], count),
+        partial(classifiers, count),
+        partial(steps, "pytorch"),
+        partial(steps, "tensorflow"),
+        partial(attack_times, count),
+        partial(memories, paths, count),
+    ]
+    rows = []
+    for part in parts:
+        rows += _shown(part())
+        table = about | {"rows": [row._asdict() for row in rows]}
+        with replacing(OUT) as file:
+            file.write_text(json.dumps(table, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
