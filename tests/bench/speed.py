@@ -30,7 +30,7 @@ from utils.measure import Meter, alone
 
 OUT = Path(__file__).parents[2] / "build" / "bench.json"
 BACKBONE, SIZE, BATCH = "efficientnet_lite0", 224, 32
-COUNT, FEW, MANY = 256, 32, 512  # pictures: of most, of slow, and of fast work
+COUNT, FEW, MANY = 256, 32, 1024  # pictures: of most, of slow, and of fast work
 TIMM_BATCH = 256  # of timm's own benchmark, which reads no files
 PACKAGES = ("torch", "timm", "tensorflow", "openvino", "foolbox", "pillow")
 
