@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from utils import features
+from utils.backbones import pytorch
 from utils.features import extract
 
 
@@ -155,6 +156,14 @@ def test_features_of_several_backbones_stand_side_by_side(paths, backbone):
     assert set(rows[:, 3]) == {6}
     assert np.array_equal(extract(paths, [other, backbone])[:, 2:], rows[:, :3])
     assert backbone.seen == other.seen == len(paths)
+
+
+def test_what_is_in_the_cache_needs_no_network_loaded(paths, monkeypatch):
+    rows = extract(paths, ["efficientnet_lite0"])
+    loaded = pytorch.load_backbone("efficientnet_lite0")
+    monkeypatch.setattr(features, "_load", lambda name: pytest.fail("loaded again"))
+    assert np.array_equal(extract(paths, "efficientnet_lite0"), rows)
+    assert np.array_equal(extract(paths, loaded, engine="none is asked"), rows)
 
 
 def test_mirror_images_are_averaged_in(paths):

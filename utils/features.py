@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
 from utils.archives import DATA
+from utils.backbones import Backbone, find, fingerprint
 from utils.engine import choose_engine
 from utils.files import replacing
 from utils.images import stream_images
@@ -70,7 +71,8 @@ def extract(
     FileNotFoundError
         If a picture is missing.
     """
-    several = _loaded(backbone)
+    several = backbone if isinstance(backbone, list | tuple) else [backbone]
+    several = [_described(each) for each in several]
     _require(paths, several, depth, flip)
     runs = [_Run(paths, each, depth, flip, cache) for each in several]
     missing = [run for run in runs if run.features is None]
@@ -127,15 +129,18 @@ def measure(framework: str, name: str, paths) -> tuple[np.ndarray, float, float]
     return features, extraction.seconds, whole.megabytes
 
 
-def _loaded(backbone) -> list:
-    """Give the backbones that are meant."""
-    several = backbone if isinstance(backbone, list | tuple) else [backbone]
-    return [_load(each) if isinstance(each, str) else each for each in several]
+def _described(backbone):
+    """Give what is known of a name without loading it: the cache asks for no more."""
+    if not isinstance(backbone, str):
+        return backbone
+    if find(backbone).sha256:
+        return Backbone(backbone, fingerprint("pytorch", backbone))
+    return _load(backbone)
 
 
 @remember
 def _load(name: str):
-    from utils.backbones import pytorch
+    from utils.backbones import pytorch  # PyTorch takes seconds to import
 
     return pytorch.load_backbone(name)
 
@@ -210,6 +215,8 @@ def _joined(arrays: list[np.ndarray], axis: int = 0) -> np.ndarray:
 def _compute(paths, runs: list[_Run], progress: bool, engine: str | None) -> None:
     """Compute chunk by chunk what is not on disk from an interrupted run."""
     for run in runs:
+        if type(run.backbone) is Backbone:  # described, not loaded
+            run.backbone = _load(run.backbone.name)
         run.engine = choose_engine(run.backbone, run.depth, engine)
     ends = [*range(CHUNK, len(paths), CHUNK), len(paths)]
     chunks = [slice(*each) for each in pairwise([0, *ends])]

@@ -28,6 +28,7 @@ from utils.backbones import (
     BACKBONES,
     WeightsUnavailable,
     find,
+    fingerprint,
     refuse_if_offline,
     weights_file,
 )
@@ -234,7 +235,7 @@ def load_backbone(name: str, pretrained: bool = True) -> Backbone:
     build = _lite if facts.package else _from_torchvision
     network = build(name, pretrained)
     origin = facts.sha256 or _weights(name).url if pretrained else "random"
-    return Backbone(name, network, f"{FRAMEWORK} {name} {origin[-16:]}")
+    return Backbone(name, network, fingerprint(FRAMEWORK, name, origin))
 
 
 def at_hand() -> list[str]:

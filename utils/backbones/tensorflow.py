@@ -18,6 +18,7 @@ from utils.backbones import (
     BACKBONES,
     WeightsUnavailable,
     find,
+    fingerprint,
     imagenet_classes,
     refuse_if_offline,
     weights_file,
@@ -263,7 +264,7 @@ def load_backbone(name: str, pretrained: bool = True) -> Backbone:
     with tf.device(tensorflow_device()):
         network = build(name, pretrained)
     origin = facts.sha256 or "keras.applications" if pretrained else "random"
-    return Backbone(name, network, f"{FRAMEWORK} {name} {origin[-16:]}")
+    return Backbone(name, network, fingerprint(FRAMEWORK, name, origin))
 
 
 def at_hand() -> list[str]:
