@@ -77,7 +77,13 @@ def test_the_strength_is_chosen_on_val(monkeypatch):
     assert choose_head(rows, labels, rows, labels)[2:] == (0.1, 0.9)
 
 
-def test_a_class_without_pictures_to_learn_from_is_refused(folder):
+def test_a_class_without_pictures_is_refused():
+    rows = np.ones((4, 2), np.float32)
+    with pytest.raises(ValueError, match=r"classes \[2\] have no pictures"):
+        choose_head(rows, np.array([0, 1, 0, 1]), rows, np.array([0, 1, 2, 1]))
+
+
+def test_training_names_the_class_without_pictures(folder):
     train, val = (load_folder(folder, split) for split in ("train", "val"))
     kept = np.flatnonzero(train.labels != 1)
     rest = train._replace(

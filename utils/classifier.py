@@ -85,7 +85,14 @@ def choose_head(
         The best of `STRENGTHS`; of equals the one with most regularisation.
     accuracy : float in [0, 1]
         Share of val named rightly with it.
+
+    Raises
+    ------
+    ValueError
+        If a class of val has nothing to learn from.
     """
+    if missing := np.setdiff1d(val_labels, labels).tolist():
+        raise ValueError(f"classes {missing} have no pictures to learn from.")
     scale = np.float32(
         np.linalg.norm(features, axis=1).mean() / features.shape[1] ** 0.5
     )
