@@ -9,6 +9,7 @@ import secrets
 import socket
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -248,14 +249,15 @@ def test_answers_other_submissions_and_secrets_cannot_be_read(
     secret = secrets.token_hex()
     folder = tmp_path_factory.mktemp("private")
     answers, other = folder / "answers.json", folder / "other.ipynb"
+    keys = Path.home() / ".ssh"
     for path in (answers, other):
         path.write_text(secret)
     monkeypatch.setenv("SECRET", secret)
     # Split, so that the search does not find itself.
     cell = f"""
 from pathlib import Path
-FORBIDDEN = {[str(answers), str(other), str(ROOT / "lab/source"), "/etc/passwd"]}
-FORBIDDEN += ["/course/lab/source", "/course/lab/grade.py", "/root/.ssh", "/home"]
+FORBIDDEN = {[str(path) for path in (answers, other, keys, ROOT / "lab/source")]}
+FORBIDDEN += ["/course/lab/source", "/course/lab/grade.py", "/etc/passwd", "/home"]
 def attack():
     found = [Path(p).exists() for p in FORBIDDEN]
     for path in [*Path("/proc").glob("*/environ"), *Path("/proc").glob("*/cmdline")]:
