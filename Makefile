@@ -5,7 +5,7 @@ VENV_PYTHON = .venv/bin/python
 .PHONY: run test jupyter report figures bench lab translations .venv create install
 
 run: .venv
-	@$(VENV_PYTHON) -m utils.run
+	@$(VENV_PYTHON) -m tools.run
 
 test: .venv
 	$(VENV_PYTHON) -m ruff check .
@@ -17,10 +17,10 @@ jupyter: .venv
 	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --LabApp.app_settings_dir="$(CURDIR)/.jupyter"
 
 report: .venv
-	@$(VENV_PYTHON) -m utils.run --report
+	@$(VENV_PYTHON) -m tools.run --report
 
 figures: .venv
-	@$(VENV_PYTHON) -m utils.figures
+	@$(VENV_PYTHON) -m tools.figures
 
 bench: .venv
 	@COURSE_OFFLINE=1 $(VENV_PYTHON) -m tests.bench.speed
@@ -30,7 +30,7 @@ lab: .venv
 	cd lab && PATH="$(CURDIR)/.venv/bin:$$PATH" ../$(VENV_PYTHON) -m nbgrader generate_assignment pets --no-db --force
 
 translations: .venv
-	@$(VENV_PYTHON) -m utils.translations
+	@$(VENV_PYTHON) -m tools.translations
 
 # .venv/.requirements is a copy of the requirements that were installed to the end.
 .venv:

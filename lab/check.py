@@ -14,7 +14,10 @@ from IPython.utils.capture import capture_output
 from tqdm import tqdm
 from traitlets.config import Config
 
-from lab.questions import POINTS, QUESTIONS, ask, remarks
+from lab.questions.asking import ask
+from lab.questions.judging import remarks
+from lab.questions.points import POINTS
+from lab.questions.table import QUESTIONS
 
 RELEASE = Path(__file__).parent / "release" / "pets" / "OxfordPets.ipynb"
 SEED = 0  # of the visible checks

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from utils.data import SPLITS, Pictures, load_pets
+from utils.data.datasets import SPLITS, Pictures, load_pets
+from utils.data.decode import read_picture
 from utils.files import replacing
-from utils.quarantine import read_picture
 
 COUNT = 370  # ten of each breed: the interval of 90 % is 3 points to either side
 CROP = 0.04  # of a side, at most, on each side

@@ -1,10 +1,13 @@
-"""Files: find what installed packages ship, and replace a file as a whole or not."""
+"""Folders of the course, files of installed packages, and files replaced as a whole."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]  # of the course
+DATA = ROOT / "data"  # where everything fetched, drawn or cached lands
 
 
 def package_file(module: str, package: str, name: str) -> Path:
@@ -62,3 +65,28 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name and move it into place.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if it is missing.
+    text : str
+        What it will hold, in UTF-8 with newlines of one character.
+    """
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def offline():
+    """Tell whether the user has ruled downloads out.
+
+    Returns
+    -------
+    bool
+        True if the environment variable ``COURSE_OFFLINE`` is set, and not to 0.
+    """
+    return os.environ.get("COURSE_OFFLINE", "0") not in ("", "0")

@@ -1,4 +1,4 @@
-"""Quizzes in Jupyter, as Markdown and in the terminal: `python -m utils.quiz pre`."""
+"""Quizzes in Jupyter and in the terminal: `python -m utils.quiz pre`."""
 
 import argparse
 import json
@@ -6,7 +6,6 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from pathlib import Path
 from string import ascii_uppercase, digits
 
 from IPython.display import display
@@ -14,10 +13,11 @@ from IPython.utils.capture import capture_output
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from utils.results import write_text
-from utils.translations import LANGUAGES, fingerprint, language_bar, numbers
+from utils.command import attempt
+from utils.files import ROOT
+from utils.languages import LANGUAGES
 
-QUIZZES = Path(__file__).resolve().parents[1] / "notebooks" / "quiz"
+QUIZZES = ROOT / "notebooks" / "quiz"
 RIGHT, WRONG = "✓", "✗"  # the same in every language
 WIDTH = 88  # characters, of a line in the terminal
 # A text means the same in HTML, in Markdown and in jupyterquiz, which has formulas.
@@ -55,7 +55,7 @@ document.currentScript?.previousElementSibling.remove();
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Ask a quiz in the terminal, or do what else the command line asks for.
+    """Ask a quiz in the terminal.
 
     Parameters
     ----------
@@ -67,16 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
     int
         Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C or Ctrl-D.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        _do(options)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, EOFError):
-        print("\nStopped.")
-        return 130
-    return 0
+    parser = argparse.ArgumentParser(prog="python -m utils.quiz", description=__doc__)
+    parser.add_argument("quiz", nargs="?", help=f"one of {', '.join(ids())}")
+    parser.add_argument("--language", default="en", help=", ".join(["en", *LANGUAGES]))
+    options = parser.parse_args(arguments)
+    return attempt(lambda: _ask_named(options.quiz, options.language))
+
+
+def _ask_named(id: str | None, language: str) -> None:
+    if id is None:
+        raise ValueError(f"Name a quiz: {', '.join(ids())}.")
+    ask(load(id, language))
 
 
 def load(id: str, language: str = "en") -> dict:
@@ -87,7 +88,7 @@ def load(id: str, language: str = "en") -> dict:
     id : str
         The name of its files in notebooks/quiz, such as "pre".
     language : str
-        "en" or a key of `utils.translations.LANGUAGES`.
+        "en" or a key of `tools.translations.LANGUAGES`.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def load(id: str, language: str = "en") -> dict:
         )
     try:
         quiz = json.loads(path.read_text(encoding="utf-8"))
-        check(quiz)
+        validate(quiz)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
     return quiz
@@ -126,8 +127,8 @@ def languages(id: str) -> list[str]:
     return [each for each in known if (QUIZZES / f"{id}.{each}.json").is_file()]
 
 
-def check(quiz) -> None:
-    """Check what was read from a file.
+def validate(quiz) -> None:
+    """Refuse what is no quiz.
 
     Parameters
     ----------
@@ -149,91 +150,6 @@ def check(quiz) -> None:
             raise ValueError(f"the question {id} is there {count} times.")
     for question in quiz["questions"]:
         _check_answers(question["id"], question["answers"])
-
-
-def stale(id: str, language: str) -> list[str]:
-    """Compare a translated quiz with the English one.
-
-    Parameters
-    ----------
-    id, language : str
-        As in `load`.
-
-    Returns
-    -------
-    list of str
-        What is wrong, a line each; empty if the translation is up to date.
-    """
-    english, translation = load(id), load(id, language)
-    if _outline(english) != _outline(translation):
-        return ["the questions, their answers or the correct ones are not in step"]
-    found = []
-    pairs = zip(_parts(english), _parts(translation), strict=True)
-    for (name, ours), (_, theirs) in pairs:
-        if theirs.get("of") != _fingerprint(ours):
-            found.append(f"{name} is stale: translate it anew, then use --stamp")
-        if _numbers(ours, "en") != _numbers(theirs, language):
-            found.append(f"{name} has other numbers")
-    return found
-
-
-def stamp(id: str, language: str) -> None:
-    """Note in a finished translation which English it was made from.
-
-    Parameters
-    ----------
-    id, language : str
-        As in `load`.
-
-    Raises
-    ------
-    ValueError
-        It has other questions or answers than the English quiz, or other correct
-        ones; the file is left as it was.
-    """
-    english, translation = load(id), load(id, language)
-    if language == "en" or _outline(english) != _outline(translation):
-        raise ValueError(
-            f"{id}.{language}.json is not stamped: it needs the ids, the number of "
-            "answers and the correct ones of the English quiz."
-        )
-    pairs = zip(_parts(english), _parts(translation), strict=True)
-    stamped = [theirs | {"of": _fingerprint(ours)} for (_, ours), (_, theirs) in pairs]
-    translation = stamped[0] | {"questions": stamped[1:]}
-    text = json.dumps(translation, indent=2, ensure_ascii=False)
-    write_text(QUIZZES / f"{id}.{language}.json", text + "\n")
-
-
-def markdown(id: str, language: str = "en") -> str:
-    """Write a quiz as Markdown for GitHub; each answer unfolds to its feedback.
-
-    Parameters
-    ----------
-    id, language : str
-        As in `load`.
-
-    Returns
-    -------
-    str
-        The text of a file.
-    """
-    quiz = load(id, language)
-    paragraphs = [f"# {quiz['title']}", language_bar(f"{id}.md"), quiz["introduction"]]
-    for number, question in enumerate(quiz["questions"], 1):
-        paragraphs += [f"## {number}", question["question"], _folded(question)]
-    return "\n\n".join(paragraphs) + "\n"
-
-
-def markdown_path(id: str, language: str = "en") -> Path:
-    """Locate the Markdown file of a quiz: `pre.md`, or `pre.da.md` in Danish."""
-    return QUIZZES / (f"{id}.md" if language == "en" else f"{id}.{language}.md")
-
-
-def write() -> None:
-    """Write the Markdown file of every quiz in every language."""
-    for id in ids():
-        for language in languages(id):
-            write_text(markdown_path(id, language), markdown(id, language))
 
 
 def show_quiz(id: str, language: str = "en") -> None:
@@ -300,33 +216,6 @@ def _check_answers(id: str, answers: list[dict]) -> None:
         raise ValueError(f"the question {id} has an answer twice.")
 
 
-def _outline(quiz: dict) -> list:
-    """Give what has to be the same in all languages."""
-    return [
-        (question["id"], [answer["correct"] for answer in question["answers"]])
-        for question in quiz["questions"]
-    ]
-
-
-def _parts(quiz: dict) -> list[tuple[str, dict]]:
-    """Give what has a fingerprint of its own: the beginning, and each question."""
-    opening = {key: value for key, value in quiz.items() if key != "questions"}
-    questions = [(f"the question {each['id']}", each) for each in quiz["questions"]]
-    return [("the beginning", opening), *questions]
-
-
-def _fingerprint(part: dict) -> str:
-    return fingerprint(json.dumps(part, sort_keys=True, ensure_ascii=False))
-
-
-def _numbers(part: dict, language: str) -> list[str]:
-    """List the numbers in a part, sorted, because the order of words differs."""
-    texts = [part.get(key, "") for key in ("title", "introduction", "question")]
-    for answer in part.get("answers", []):
-        texts += answer["text"], answer["feedback"]
-    return sorted(numbers("\n".join(texts), language))
-
-
 def _lettered(answers: list[dict]) -> list[tuple[str, dict, str]]:
     """Give each answer its letter, and its feedback the mark of right or wrong."""
     return [
@@ -335,14 +224,15 @@ def _lettered(answers: list[dict]) -> list[tuple[str, dict, str]]:
     ]
 
 
-def _folded(question: dict) -> str:
+def folded(question: dict) -> str:
+    """Return the answers of a question as HTML; each unfolds to its feedback."""
     fold = "<details><summary>{}. {}</summary><p>{}</p></details>"
     answers = _lettered(question["answers"])
     return "\n".join(fold.format(a, each["text"], said) for a, each, said in answers)
 
 
 def _item(question: dict) -> str:
-    return f"<li><p>{question['question']}</p>{_folded(question)}</li>"
+    return f"<li><p>{question['question']}</p>{folded(question)}</li>"
 
 
 def _for_jupyterquiz(question: dict) -> dict:
@@ -380,29 +270,6 @@ def _wrapped(text: str, label: str = "") -> str:
     width = min(WIDTH, shutil.get_terminal_size().columns)
     blank = " " * len(label)
     return textwrap.fill(text, width, initial_indent=label, subsequent_indent=blank)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m utils.quiz", description=__doc__)
-    parser.add_argument("quiz", nargs="?", help=f"one of {', '.join(ids())}")
-    parser.add_argument("--language", default="en", help=", ".join(["en", *LANGUAGES]))
-    ways = parser.add_mutually_exclusive_group()
-    files = "for maintainers: write the Markdown file of every quiz"
-    ways.add_argument("--write", action="store_true", help=files)
-    finished = "for translators: note that the quiz is translated from today's English"
-    ways.add_argument("--stamp", action="store_true", help=finished)
-    return parser
-
-
-def _do(options: argparse.Namespace) -> None:
-    if options.write:
-        write()
-    elif options.quiz is None:
-        raise ValueError(f"Name a quiz: {', '.join(ids())}.")
-    elif options.stamp:
-        stamp(options.quiz, options.language)
-    else:
-        ask(load(options.quiz, options.language))
 
 
 if __name__ == "__main__":

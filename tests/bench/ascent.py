@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from tests.lesson import adversarial
+from tests.content.lesson import adversarial
 from utils.measure import alone
 
 STEPS = 256

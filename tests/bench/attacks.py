@@ -9,9 +9,9 @@ from itertools import chain, zip_longest
 import foolbox
 import numpy as np
 
-from tests.lesson import adversarial
-from utils import data
-from utils.certificate import distances, judge
+from tests.content.lesson import adversarial
+from utils.adversarial.verification import distances, judge
+from utils.data import datasets as data
 from utils.measure import Meter, alone
 
 BACKBONE, STEPS = "efficientnet_lite0", 100

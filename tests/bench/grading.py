@@ -19,7 +19,7 @@ import nbformat
 
 from lab import grade
 from lab.check import RELEASE
-from lab.questions import QUESTIONS
+from lab.questions.table import QUESTIONS
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "lab"

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 from scipy.special import softmax
 
-from tests.lesson import adversarial
-from utils.backbones import find_class
-from utils.certificate import resized
+from tests.content.lesson import adversarial
+from utils.adversarial.verification import resized
+from utils.backbones.base import find_class
 
 CLASSES = [
     *("tabby", "Siamese cat", "Egyptian cat", "dalmatian", "bull mastiff"),

@@ -19,14 +19,16 @@ from joblib import cpu_count
 from PIL import Image
 
 from tests.bench import ascent, attacks
-from utils import classifier, features
-from utils.backbones import BACKBONES, EMBEDDED
-from utils.data import load_pets
-from utils.engine import choose_engine, load_openvino
-from utils.features import extract
+from utils.backbones.openvino import load_openvino
+from utils.backbones.table import BACKBONES, EMBEDDED
+from utils.data.datasets import load_pets
+from utils.data.images import stream_images
+from utils.features import extraction as features
+from utils.features.engines import choose_engine
+from utils.features.extraction import extract
 from utils.files import replacing
-from utils.images import stream_images
 from utils.measure import Meter, alone
+from utils.training import classifier
 
 OUT = Path(__file__).parents[2] / "build" / "bench.json"
 BACKBONE, SIZE, BATCH = "efficientnet_lite0", 224, 32

@@ -23,17 +23,11 @@ import torch
 import torchvision
 from torch import nn
 
-from utils import backbones
-from utils.backbones import (
-    BACKBONES,
-    WeightsUnavailable,
-    find,
-    fingerprint,
-    refuse_if_offline,
-    weights_file,
-)
+from utils.backbones import base
+from utils.backbones.base import WeightsUnavailable, refuse_if_offline, weights_file
+from utils.backbones.openvino import load_openvino
+from utils.backbones.table import BACKBONES, find, fingerprint
 from utils.device import torch_device
-from utils.engine import load_openvino
 
 FRAMEWORK = "pytorch"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -41,7 +35,7 @@ BATCH_SIZE = 4  # a small batch stays in the cache of a processor
 GPU_BATCH_SIZE = 128
 
 
-class Backbone(backbones.Backbone):
+class Backbone(base.Backbone):
     """A backbone whose tensors and module are PyTorch's."""
 
     def __init__(self, name: str, module: "Network", fingerprint: str):

@@ -13,18 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils import backbones
-from utils.backbones import (
-    BACKBONES,
+from utils.backbones import base
+from utils.backbones.base import (
     WeightsUnavailable,
-    find,
-    fingerprint,
     imagenet_classes,
     refuse_if_offline,
     weights_file,
 )
+from utils.backbones.openvino import load_openvino
+from utils.backbones.table import BACKBONES, find, fingerprint
 from utils.device import quiet_tensorflow, tensorflow_device
-from utils.engine import load_openvino
 
 quiet_tensorflow()
 import keras  # noqa: E402 - TensorFlow reads its log level when it is imported
@@ -57,7 +55,7 @@ LITE_SCALES = {
 }
 
 
-class Backbone(backbones.Backbone):
+class Backbone(base.Backbone):
     """A backbone whose tensors and module are TensorFlow's."""
 
     def __init__(self, name: str, module: "Network", fingerprint: str):

@@ -1,0 +1,1 @@
+"""Grade submissions, and write what came of it."""

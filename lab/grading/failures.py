@@ -1,0 +1,46 @@
+"""What a student and a grader are told of a call that gave no answer."""
+
+import builtins
+import re
+
+from lab.sandbox.messages import Failure
+
+# How the reason of a failure may begin, and what of it a student is told.
+GRAVE = {
+    "did not end": "did not end in time",
+    "computed": "computed for too long",
+    "took more": "took more time or memory than there is",
+    "ran more": "ran more processes than allowed",
+    "wrote more": "wrote more than allowed",
+    "ended Python": "ended Python instead of giving an answer",
+    "could not be started": "could not be started again after that",
+}
+REASONS = GRAVE | {
+    "is not defined": "is not defined",
+    "gave": "gave something that is no array of numbers",
+}
+NOT_STARTED = "could not be started"  # at first: no fault of the submission
+RAISED = re.compile(r"raised (\w+)")
+EXCEPTIONS = {name for name in dir(builtins) if name.endswith(("Error", "Exit"))}
+
+
+def discreet(answer):
+    """Reword a failure: its text is the submission's, and may hold a hidden input."""
+    if not isinstance(answer, Failure):
+        return answer
+    if raised := RAISED.match(answer.reason):
+        known = raised[1] in EXCEPTIONS
+        return Failure(f"raised {raised[1] if known else 'an exception of its own'}")
+    told = (told for start, told in REASONS.items() if answer.reason.startswith(start))
+    return Failure(next(told, "gave no answer"))
+
+
+def is_grave(answer) -> bool:
+    """Tell what a person should look at: it may be the machine's fault."""
+    return isinstance(answer, Failure) and answer.reason in GRAVE.values()
+
+
+def grave_flags(answers: dict) -> list[str]:
+    """Give a flag for each grave failure, by the name of what failed."""
+    told = {name: discreet(answer) for name, answer in answers.items()}
+    return [f"{name} {a.reason}" for name, a in told.items() if is_grave(a)]

@@ -1,0 +1,119 @@
+"""Write the pages: feedback for each student, and a report on the class."""
+
+import base64
+import io
+import math
+from pathlib import Path
+from statistics import mean, median
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lab.grading.charts import plot_difficulty, plot_pairs, plot_points
+from lab.grading.record import Record, isolations
+from lab.grading.tables import canvas_table, grades_table, moodle_table, write_csv
+from lab.questions.points import BY_HAND, POINTS
+from lab.questions.table import TITLES, Part, automatic_parts, automatic_points
+from utils.files import write_text
+from utils.plot.figure import Figure
+
+SHARPNESS = 192  # pixels per inch, twice what a page has
+PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+
+
+def write_reports(records: list[Record], out: Path) -> None:
+    """Write all that comes out of the grades.
+
+    Parameters
+    ----------
+    records : list of Record
+        The grades, in the order of the tables.
+    out : Path
+        The folder: gets ``grades.csv``, ``class.html``, a page for each student in
+        ``feedback/``, and what Moodle and Canvas import if submissions came from there.
+    """
+    write_csv(out / "grades.csv", grades_table(records))
+    for system, table in (("Moodle", moodle_table), ("Canvas", canvas_table)):
+        known = [record for record in records if record.system == system]
+        if known:
+            write_csv(out / f"{system.lower()}.csv", table(known))
+    for record in records:
+        page = feedback_page(record)
+        write_text(out / "feedback" / f"{record.name}.html", page)
+    write_text(out / "class.html", class_page(records))
+
+
+def feedback_page(record: Record) -> str:
+    """Write the page that tells a student what was found, and the next step.
+
+    Parameters
+    ----------
+    record : Record
+        The grade.
+
+    Returns
+    -------
+    str
+        HTML, with everything from outside escaped.
+    """
+    by_hand = [Part(BY_HAND, TITLES[BY_HAND], POINTS[BY_HAND])]
+    page = PAGES.get_template("feedback.html")
+    return page.render(
+        record=record,
+        parts=automatic_parts(),
+        by_hand=by_hand,
+        automatic=automatic_points(),
+    )
+
+
+def class_page(records: list[Record]) -> str:
+    """Write the page on the class: scores, difficulty, confused breeds and flags.
+
+    Parameters
+    ----------
+    records : list of Record
+        The grades, at least one.
+
+    Returns
+    -------
+    str
+        HTML with the figures in it.
+    """
+    figures = {
+        "Points": plot_points([record.total for record in records]),
+        "What was found difficult": plot_difficulty(records),
+        "Breeds most often confused": plot_pairs(records),
+    }
+    return PAGES.get_template("class.html").render(
+        facts=_facts(records),
+        figures={name: _embedded(figure) for name, figure in figures.items()},
+        flagged=[record for record in records if record.flags],
+        automatic=automatic_points(),
+    )
+
+
+def _facts(records: list[Record]) -> dict[str, str]:
+    totals = [record.total for record in records]
+    seconds = [record.seconds for record in records if record.isolation] or [0]
+    return {
+        "Submissions": f"{len(records)}",
+        "Flagged": f"{sum(bool(record.flags) for record in records)}",
+        "Mean": f"{mean(totals):.1f}",
+        "Median": f"{median(totals):.1f}",
+        "Isolation": ", ".join(isolations(records)),
+        "Seconds": f"{median(seconds):.1f} for a submission (median), "
+        f"{math.fsum(seconds):.0f} for all, one after the other",
+    }
+
+
+def _embedded(figure: Figure) -> dict[str, str | int]:
+    """Turn a figure into what an img element needs."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=SHARPNESS, metadata={"Software": None})
+    encoded = base64.b64encode(png.getvalue()).decode()
+    width = round(figure.get_figwidth() * figure.dpi)
+    return {"png": encoded, "alt": figure.alt, "width": width}

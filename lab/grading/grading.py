@@ -1,0 +1,209 @@
+"""Grade one submission: run it, judge what comes out, keep the record."""
+
+import hashlib
+import json
+import math
+import time
+from pathlib import Path
+
+from lab.grading.failures import NOT_STARTED, discreet, grave_flags, is_grave
+from lab.grading.record import Answers, Record, Setting
+from lab.grading.submissions import (
+    Notebook,
+    Submission,
+    Unreadable,
+    printable,
+    read_notebook,
+    read_submission,
+)
+from lab.questions.asking import draw_calls
+from lab.questions.judging import Call, Finding
+from lab.questions.points import POINTS
+from lab.questions.predictions import count_mistakes, score_predictions
+from lab.questions.table import QUESTIONS
+from lab.sandbox.messages import Failure
+from lab.sandbox.sandbox import Sandbox
+from utils.files import replacing
+
+PREDICTIONS = "predictions"
+PREDICTIONS_FILE = "predictions.csv"
+PREDICTIONS_BYTES = 1 << 20
+REASON_LETTERS = 300
+MOST_REMARKS = 10  # one cell that fails brings others with it
+ROUNDING = 1e-9  # points
+
+
+def digest(*contents: bytes) -> str:
+    """Return one SHA-256 of several contents, in hexadecimal digits."""
+    digests = b"".join(hashlib.sha256(content).digest() for content in contents)
+    return hashlib.sha256(digests).hexdigest()
+
+
+def grade_submission(submission: Submission, setting: Setting) -> Record:
+    """Grade one submission, or find its grade from an earlier run.
+
+    Parameters
+    ----------
+    submission : Submission
+        What a student handed in.
+    setting : Setting
+        What all are graded with.
+
+    Returns
+    -------
+    Record
+        What cannot be judged has 0 points and a flag. The grade is kept in a file,
+        unless the grader itself failed.
+    """
+    try:
+        content = read_submission(submission)
+        notebook = read_notebook(content, list(POINTS))
+    except Unreadable as error:
+        nothing = _nothing(setting, str(error))
+        return _record(submission, setting, nothing, nothing.flags)
+    key = digest(content, setting.version.encode())
+    path = setting.records / f"{submission.name}.json"
+    return _kept(path, key) or _grade(submission, notebook, setting, path, key)
+
+
+def _nothing(setting: Setting, reason: str) -> Answers:
+    """Stand in for the answers of a submission that could not be run."""
+    failure = Failure("could not be run")
+    missing = Failure("was not written")
+    calls = hidden_calls(setting.seed)
+    arrays = {name: [failure] * len(asked) for name, asked in calls.items()}
+    return Answers(arrays, missing, {}, "", [reason])
+
+
+def _kept(path: Path, key: str) -> Record | None:
+    """Find a grade for the same submission by the same questions."""
+    try:
+        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    scores = {
+        name: [Finding(*finding) for finding in findings]
+        for name, findings in record.scores.items()
+    }
+    return record._replace(scores=scores) if record.key == key else None
+
+
+def _grade(submission, notebook: Notebook, setting, path: Path, key: str) -> Record:
+    """Run a submission, judge what comes out and keep the grade."""
+    start = time.perf_counter()
+    try:
+        answers = _ask(notebook.content, setting)
+        record = _record(submission, setting, answers, notebook.remarks)
+    except Exception as error:  # of the grader itself: the rest goes on
+        message = f"The grader failed, grade again: {printable(repr(error), 300)}"
+        return _record(submission, setting, _nothing(setting, message), [])
+    seconds = round(time.perf_counter() - start, 2)
+    record = record._replace(key=key, seconds=seconds)
+    with replacing(path) as part:
+        part.write_text(json.dumps(record._asdict()), encoding="utf-8")
+    return record
+
+
+def hidden_calls(seed: int) -> dict[str, list[Call]]:
+    """Draw the hidden inputs, the same for all submissions.
+
+    Parameters
+    ----------
+    seed : int
+        From the file of answers.
+
+    Returns
+    -------
+    dict of str to list of Call
+        By question.
+    """
+    return {name: draw_calls(name, seed) for name in QUESTIONS}
+
+
+def _ask(notebook: bytes, setting: Setting) -> Answers:
+    """Run a notebook and call its functions; hidden inputs go in last."""
+    names = ("data", "limits", "withheld", "features", "require")
+    settings = {name: getattr(setting, name) for name in names}
+    with Sandbox(notebook, **settings) as sandbox:
+        stopped = sandbox.run()
+        if stopped and stopped.reason.startswith(NOT_STARTED):
+            raise RuntimeError(stopped.reason)
+        failures = dict(sandbox.failures)
+        predictions = sandbox.file(PREDICTIONS_FILE, PREDICTIONS_BYTES)
+        calls = hidden_calls(setting.seed)
+        arrays = {name: _call(sandbox, asked) for name, asked in calls.items()}
+        # Cells ran again after a crash, and then too they may have failed.
+        flags = grave_flags({"the notebook": stopped} if stopped else {})
+        ended = {name: Failure(reason) for name, reason in sandbox.failures.items()}
+        flags += grave_flags({_cell(name): each for name, each in ended.items()})
+        return Answers(arrays, predictions, failures, sandbox.isolation, flags)
+
+
+def _call(sandbox, calls: list[Call]) -> list:
+    """Call for one question; a function that hangs or crashes is not called again."""
+    answers, broken = [], {}
+    for call in calls:
+        answer = broken.get(call.function)
+        if answer is None:
+            answer = discreet(sandbox.call(call.function, call.arguments))
+        if is_grave(answer):
+            broken[call.function] = answer
+        answers.append(answer)
+    return answers
+
+
+def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record:
+    """Judge the answers, in the grader's own process."""
+    scores, flags = {}, list(answers.flags)
+    for name, calls in hidden_calls(setting.seed).items():
+        arrays = answers.arrays[name]
+        scores[name], flag = _judged(QUESTIONS[name], calls, arrays)
+        pairs = zip(calls, arrays, strict=True)
+        flags += flag + grave_flags({call.function: a for call, a in pairs})
+    text = answers.predictions
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    scores[PREDICTIONS] = score_predictions(text, setting.pictures)
+    failed = [_remark(*each) for each in answers.failures.items() if _is_own(each[0])]
+    return Record(
+        *submission[:4],
+        key="",
+        scores=scores,
+        remarks=[*remarks, *failed[:MOST_REMARKS]],
+        flags=sorted(set(flags), key=flags.index),
+        mistakes=count_mistakes(text, setting.pictures),
+        isolation=answers.isolation,
+        seconds=0,
+    )
+
+
+def _judged(question, calls, arrays) -> tuple[list[Finding], list[str]]:
+    """Judge one question; whatever goes wrong with that gives no points."""
+    try:
+        findings = question.judge(calls, arrays)
+        points = math.fsum(each.points for each in findings)
+        fair = all(0 <= each.earned <= each.points for each in findings)
+        if fair and abs(points - question.points) < ROUNDING:
+            return findings, []
+        reason = "the points do not add up"
+    except Exception as error:  # nothing fails open
+        reason = type(error).__name__
+    message = "This could not be judged; a person will look at it."
+    finding = Finding(question.title, question.points, 0, message)
+    return [finding], [f"{question.id}: could not be judged ({reason})"]
+
+
+def _is_own(cell: str | int) -> bool:
+    """Tell a cell of the student's from a visible check, which the scores cover."""
+    return not str(cell).startswith("check_")
+
+
+def _remark(cell: str | int, reason: str) -> str:
+    """Tell a student which cell failed and how."""
+    return f"{_cell(cell)} {printable(reason, REASON_LETTERS)}"
+
+
+def _cell(name: str | int) -> str:
+    if isinstance(name, str):
+        return f"cell “{printable(name)}”"
+    return f"cell {name + 1} from the top"

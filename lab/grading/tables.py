@@ -1,0 +1,96 @@
+"""Grades as tables: for spreadsheets, Moodle and Canvas."""
+
+import csv
+from pathlib import Path
+
+from lab.grading.record import Record
+from lab.grading.submissions import printable
+from lab.questions.points import BY_HAND, POINTS
+from lab.questions.table import automatic_parts
+from utils.files import replacing
+
+ASSIGNMENT = "Oxford Pets"  # the column that Canvas makes or finds
+FORMULA = tuple("=+-@＝＋－＠")  # what a spreadsheet takes for one
+CELL_LETTERS = 1000
+
+
+def grades_table(records: list[Record]) -> list[list]:
+    """Set the grades in a table, a row for each student and a column for each question.
+
+    Parameters
+    ----------
+    records : list of Record
+        The grades.
+
+    Returns
+    -------
+    list of list
+        The heading first. What is marked by hand is left blank.
+    """
+    ids = [part.id for part in automatic_parts()]
+    head = ["student", "number", *ids, BY_HAND, "total", "of", "flag"]
+    rows = [
+        [record.student, record.number, *map(record.earned, ids), ""]
+        + [record.total, sum(POINTS.values()), "; ".join(record.flags)]
+        for record in records
+    ]
+    return [head, *rows]
+
+
+def moodle_table(records: list[Record]) -> list[list]:
+    """Set the grades in the columns of Moodle's offline grading worksheet.
+
+    The names of the columns are those that ``assignfeedback_offline`` looks for.
+
+    Parameters
+    ----------
+    records : list of Record
+        Grades of submissions that Moodle exported.
+
+    Returns
+    -------
+    list of list
+        The heading first.
+    """
+    head = ["Identifier", "Full name", "Grade", "Maximum Grade"]
+    rows = [
+        [f"Participant {record.number}", record.student, record.total]
+        + [sum(POINTS.values()), ""]
+        for record in records
+    ]
+    return [[*head, "Last modified (grade)"], *rows]
+
+
+def canvas_table(records: list[Record]) -> list[list]:
+    """Set the grades in the columns of Canvas's gradebook import.
+
+    Parameters
+    ----------
+    records : list of Record
+        Grades of submissions that Canvas exported.
+
+    Returns
+    -------
+    list of list
+        The heading and the row of possible points first.
+    """
+    head = ["Student", "ID", "Section", ASSIGNMENT]
+    possible = ["Points Possible", "", "", sum(POINTS.values())]
+    rows = [[record.student, record.number, "", record.total] for record in records]
+    return [head, possible, *rows]
+
+
+def write_csv(path: Path, table: list[list]) -> None:
+    """Write a table for spreadsheets, which need the mark to know UTF-8."""
+    encoding = {"encoding": "utf-8-sig", "newline": ""}
+    with replacing(path) as part, part.open("w", **encoding) as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerows([_harmless(cell) for cell in row] for row in table)
+
+
+def _harmless(cell):
+    """Keep a text from being taken for a formula (OWASP, "CSV Injection")."""
+    if not isinstance(cell, str) or not cell:
+        return cell
+    text = printable(cell, CELL_LETTERS)
+    return f"'{text}" if text.startswith(FORMULA) else text

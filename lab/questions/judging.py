@@ -1,0 +1,158 @@
+"""How an answer is judged: findings, and what they say."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from lab.questions.points import POINTS
+
+KINDS = {"b": "True and False", "iu": "whole numbers", "biuf": "numbers"}
+
+
+class Finding(NamedTuple):
+    """What came out for one property of an answer."""
+
+    name: str  # "repeatable for one seed"
+    points: float  # what it is worth
+    earned: float  # 0 to points
+    message: str  # what was expected, what came, what to do; empty if nothing to say
+
+
+class Failure(NamedTuple):
+    """Why a call gave no arrays."""
+
+    reason: str  # goes on after the function's name: "raised ValueError: ..."
+
+
+class Call(NamedTuple):
+    """One call of a student's function."""
+
+    function: str
+    arguments: tuple  # ndarrays, ints and floats
+    secret: tuple = ()  # ndarrays that only the judge sees
+
+
+class Question(NamedTuple):
+    """Functions that a student writes, and how they are put to the test."""
+
+    id: str  # nbgrader's grade_id of the cell with the solution
+    title: str
+    points: float
+    functions: tuple[str, ...]
+    calls: Callable[[np.random.Generator], list[Call]]
+    judge: Callable[[list[Call], list], list[Finding]]
+
+
+class Property(NamedTuple):
+    """What an answer should have; `prove` raises Wrong where it has not."""
+
+    name: str
+    points: float
+    prove: Callable[[list[Call], list], None]
+
+
+class Wrong(Exception):
+    """What is not as it should be; the text teaches."""
+
+
+def remarks(findings: list[Finding]) -> list[str]:
+    """Write down what is to be said of an answer.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        Of one question.
+
+    Returns
+    -------
+    list of str
+        Each message once, after the names of the findings that have it.
+    """
+    names = {}
+    for finding in findings:
+        if finding.message:
+            names.setdefault(finding.message, []).append(finding.name)
+    return [f"{'; '.join(of)}: {message}" for message, of in names.items()]
+
+
+def as_arrays(value) -> list[np.ndarray]:
+    """Turn what a function returned into arrays.
+
+    Parameters
+    ----------
+    value : array_like, or tuple of array_like
+        Whatever a student's function gave.
+
+    Returns
+    -------
+    list of ndarray
+        One for each part of a tuple.
+    """
+    parts = value if isinstance(value, tuple) else (value,)
+    return [np.asarray(part) for part in parts]
+
+
+# Judging: whatever the answers are, findings come out
+
+
+def _judge(properties: tuple[Property, ...], calls, answers) -> list[Finding]:
+    return [_find(each, calls, answers) for each in properties]
+
+
+def _find(each: Property, calls, answers) -> Finding:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            each.prove(calls, answers)
+    except Wrong as wrong:
+        return Finding(each.name, each.points, 0.0, str(wrong))
+    except Exception as error:  # what no rule foresaw is no right answer
+        odd = f"what came back could not be judged ({type(error).__name__})."
+        return Finding(each.name, each.points, 0.0, odd)
+    return Finding(each.name, each.points, float(each.points), "")
+
+
+def answers_of(function: str, calls, answers) -> Iterator[tuple[Call, list]]:
+    """Go through the calls of a function, each with its answer."""
+    missing = [Failure("gave no answer")] * len(calls)
+    for call, answer in zip(calls, chain(answers, missing), strict=False):
+        if call.function == function:
+            yield call, answer
+
+
+def arrays_of(call: Call, answer, kinds: str, *shapes) -> list[np.ndarray]:
+    """Give the arrays of an answer if they have the shapes and types expected."""
+    if hasattr(answer, "reason"):
+        raise Wrong(f"{call.function} {str(answer.reason).rstrip('.')}.")
+    if not isinstance(answer, list):
+        raise Wrong(f"{call.function} gave no arrays.")
+    if len(shapes) == 1 and len(answer) == 2 and not any(map(np.ndim, answer)):
+        answer = [np.stack(answer)]  # two numbers are as good as an array of two
+    if len(answer) != len(shapes):
+        count = f"{len(answer)} arrays, expected {len(shapes)}"
+        raise Wrong(f"{call.function} returned {count}.")
+    arrays = [np.asarray(part) for part in answer]
+    for array, shape in zip(arrays, shapes, strict=True):
+        _require(call, array, kinds, shape)
+    return arrays
+
+
+def _require(call: Call, array: np.ndarray, kinds: str, shape: tuple) -> None:
+    came = f"{call.function} returned an array of shape {array.shape}, {array.dtype}"
+    if array.shape != shape:
+        raise Wrong(f"{came}; expected shape {shape}.")
+    if array.dtype.kind not in kinds:
+        raise Wrong(f"{came}; expected {KINDS[kinds]}.")
+    if not np.isfinite(array).all():
+        raise Wrong(f"{came}, with NaN or infinity in it; expected finite numbers.")
+
+
+def question(id: str, title: str, functions: str, calls, *properties) -> Question:
+    """Make a question of its functions, its calls and the properties of an answer."""
+    rules = tuple(Property(*each) for each in properties)
+    words = tuple(functions.split())
+    return Question(id, title, POINTS[id], words, calls, partial(_judge, rules))

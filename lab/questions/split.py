@@ -1,0 +1,80 @@
+"""Question 1: a split without leaks."""
+
+import numpy as np
+
+from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
+
+SHARE = (0.1, 0.3)  # of a class, held out by a split that is meant to take a fifth
+
+# 1 Split
+
+
+def _split_calls(generator: np.random.Generator) -> list[Call]:
+    """Draw animals, and ask twice for one seed and once for others."""
+    labels, groups = _animals(generator)
+    first = int(generator.integers(1, 1000))
+    seeds = [first, first, *range(first + 1, first + 4)]
+    return [Call("split", (labels, groups, seed)) for seed in seeds]
+
+
+def _animals(generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw four classes of 40 animals in 1 to 3 pictures, three of 10 in 1 each."""
+    breeds = np.repeat(np.arange(7), [40, 40, 10, 40, 10, 40, 10])
+    most = np.where(np.isin(breeds, [2, 4, 6]), 1, 3)
+    animals = generator.permutation(5 * len(breeds))[: len(breeds)]
+    rows = np.repeat(np.arange(len(breeds)), generator.integers(1, most + 1))
+    rows = generator.permutation(rows)
+    return breeds[rows], animals[rows]
+
+
+def _held_out(call: Call, answer) -> np.ndarray:
+    """Give a split that has two sides, neither of them nearly everything."""
+    (held,) = arrays_of(call, answer, "b", call.arguments[0].shape)
+    if not 0.02 < held.mean() < 0.6:
+        raise Wrong(f"{held.mean():.0%} are held out (True); expected about a fifth.")
+    return held
+
+
+def _prove_repeatable(calls, answers) -> None:
+    sides = [_held_out(*each) for each in answers_of("split", calls, answers)]
+    if not np.array_equal(sides[0], sides[1]):
+        raise Wrong(
+            "the same seed gave two splits; draw from np.random.default_rng(seed) only."
+        )
+    if np.array_equal(sides[0], sides[2]):
+        raise Wrong("two seeds gave one split; let the seed decide who is held out.")
+
+
+def _prove_stratified(calls, answers) -> None:
+    for call, answer in answers_of("split", calls, answers):
+        held, (labels, *_) = _held_out(call, answer), call.arguments
+        for label in np.unique(labels):
+            share = held[labels == label].mean()
+            if not SHARE[0] <= share <= SHARE[1]:
+                raise Wrong(
+                    f"{share:.0%} of class {label} are held out; expected "
+                    f"{SHARE[0]:.0%} to {SHARE[1]:.0%} of every class, rare ones too: "
+                    "choose within each class."
+                )
+
+
+def _prove_no_leak(calls, answers) -> None:
+    for call, answer in answers_of("split", calls, answers):
+        held, (_, groups, *_) = _held_out(call, answer), call.arguments
+        both = np.intersect1d(groups[held], groups[~held])
+        if len(both):
+            raise Wrong(
+                f"{len(both)} animals have pictures on both sides; choose animals "
+                "(groups), and hold out all the pictures of a chosen one."
+            )
+
+
+QUESTION = question(
+    "split",
+    "Hold out a fifth",
+    "split",
+    _split_calls,
+    ("repeatable for one seed, different for another", 1, _prove_repeatable),
+    ("stratified: every class has its share", 1, _prove_stratified),
+    ("no leak: an animal is on one side only", 1, _prove_no_leak),
+)

@@ -1,0 +1,1 @@
+"""Run a submission where it can harm nobody; only arrays come out."""

@@ -1,0 +1,294 @@
+"""Walls around a worker: bubblewrap, else unshare, else limits alone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from utils.files import ROOT
+
+ISOLATIONS = ("bubblewrap", "unshare", "rlimits")  # strongest first
+COURSE = Path("/course")  # where bubblewrap shows the course
+WORK = Path("lab/release/pets")  # where cells run, as for students
+# Of lab/ only what a notebook imports and the worker is made of: the master notebook
+# beside them has the solutions.
+CODE = (
+    "utils",
+    "data/breeds.csv",
+    "lab/__init__.py",
+    "lab/check.py",
+    "lab/questions",
+    "lab/sandbox/__init__.py",
+    "lab/sandbox/messages.py",
+    "lab/sandbox/syscalls.py",
+    "lab/sandbox/worker.py",
+)
+SAMPLE = "data/sample"
+FEATURES = "data/features"
+WRITABLE = ("data", FEATURES, WORK.as_posix(), "home", "tmp")
+DEVICES = ("null", "random", "urandom")  # /dev/zero would give memory that hides
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
+TRIAL = 30  # seconds within which Python starts on any machine
+# A submission computes on one core: as many are graded at once as there are cores.
+THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "TF_INTRAOP", "TF_INTEROP")
+
+
+@cache
+def isolation() -> str:
+    """Find the strongest isolation that works here, by trying.
+
+    Returns
+    -------
+    str
+        One of `ISOLATIONS`.
+
+    Raises
+    ------
+    RuntimeError
+        If none works: as root, when other users may not read this Python.
+    """
+    for kind in ISOLATIONS:
+        if _works(kind):
+            return kind
+    raise RuntimeError(
+        f"Nothing isolates a worker here, because an unprivileged user cannot run "
+        f"{sys.executable}: install bubblewrap, or grade as another user than root."
+    )
+
+
+def command(
+    kind: str,
+    disk: int,
+    pictures: dict[str, Path],
+    features: Sequence[Path],
+    user: int | None,
+) -> list[str]:
+    """Give the command that stands before that of the worker.
+
+    Parameters
+    ----------
+    kind : str
+        One of `ISOLATIONS`.
+    disk : int
+        Bytes that may be written; bubblewrap alone heeds it.
+    pictures : dict of str to Path
+        Folders that the worker may read, by the variable that names each.
+    features : sequence of Path
+        Files of features that it finds in its cache.
+    user : int or None
+        The user to become, if the grader is root.
+
+    Returns
+    -------
+    list of str
+        Program and arguments.
+    """
+    walls = []  # rlimits: the worker takes them on by itself
+    if kind == "bubblewrap":
+        walls = _bubblewrap(disk, pictures, features, user)
+    elif kind == "unshare":
+        walls = _unshare(user)
+    return [*walls, *_become(user)]
+
+
+def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
+    """Give the whole environment of a worker: nothing of the grader's own is in it.
+
+    Parameters
+    ----------
+    course : Path
+        Where the worker sees the course.
+    pictures : dict of str to Path
+        Where it sees folders of pictures, by variable. Without ``COURSE_DATA`` it has
+        the drawn sample.
+
+    Returns
+    -------
+    dict of str to str
+        The variables.
+    """
+    home = str(course / "home")
+    threads = {f"{name}_NUM_THREADS": "1" for name in THREADS}
+    return threads | {
+        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
+        "PYTHONPATH": str(course),
+        "PYTHONHASHSEED": "0",  # the same submission gives the same grade
+        "HOME": home,
+        "USER": "student",
+        "TMPDIR": str(course / "tmp"),
+        "IPYTHONDIR": home,
+        "LANG": "C.UTF-8",
+        "COURSE_OFFLINE": "1",
+        "COURSE_DATA": "sample",
+        "COURSE_ENGINE": "framework",  # what OpenVINO converts could not be kept here
+        "MPLBACKEND": "agg",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **{variable: str(folder) for variable, folder in pictures.items()},
+    }
+
+
+def inside(variable: str, folder: Path) -> Path:
+    """Give the place where bubblewrap shows a folder of pictures.
+
+    Parameters
+    ----------
+    variable : str
+        The environment variable that names it.
+    folder : Path
+        Where it is outside.
+
+    Returns
+    -------
+    Path
+        The same for every submission. The folder keeps its own name, by which
+        `utils.features` knows the pictures.
+    """
+    return Path("/", variable.lower(), folder.name)
+
+
+def copy_course(folder: Path, features: Sequence[Path], user: int | None) -> None:
+    """Copy what a worker needs, for an isolation that cannot show it read-only.
+
+    Parameters
+    ----------
+    folder : Path
+        A new folder.
+    features : sequence of Path
+        As in `command`.
+    user : int or None
+        Who shall own it; None leaves that as it is.
+    """
+    for name in WRITABLE:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in filter(lambda name: (ROOT / name).exists(), CODE):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, folder / name)
+    (folder / SAMPLE).symlink_to(ROOT / SAMPLE)
+    for file in features:
+        (folder / FEATURES / file.name).symlink_to(file)
+    if user is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
+
+
+def check_readable(folder: Path) -> None:
+    """Refuse a folder that a worker could not read.
+
+    Parameters
+    ----------
+    folder : Path
+        Pictures; it may be absent.
+
+    Raises
+    ------
+    RuntimeError
+        If the grader is root, whose rights the worker has not, and others may not
+        open the folder.
+    """
+    shut = folder.exists() and folder.stat().st_mode & 0o005 != 0o005
+    if shut and os.geteuid() == 0:
+        raise RuntimeError(
+            f"Only its owner may open {folder}, and submissions run as another user: "
+            "let all read it with chmod -R a+rX."
+        )
+
+
+def _works(kind: str) -> bool:
+    """Start Python once behind these walls."""
+    # An unlikely number, so that this user is nobody else.
+    user = 2**30 if os.geteuid() == 0 else None
+    words = [
+        *command(kind, 1 << 20, {}, (), user),
+        sys.executable,
+        "-c",
+        "import numpy",
+    ]
+    try:
+        trial = subprocess.run(
+            words, env={}, capture_output=True, timeout=TRIAL, cwd="/"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return trial.returncode == 0
+
+
+def _bubblewrap(disk: int, pictures, features, user: int | None) -> list[str]:
+    """Show the system and the course read-only, and nothing else of the machine."""
+    private = "--unshare-user-try --unshare-ipc --unshare-pid --unshare-net"
+    if user is not None:
+        # Root needs no user namespace, and gives up the rest in `_become`.
+        private = "--unshare-ipc --unshare-pid --unshare-net"
+        private += " --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP"
+    return [
+        *f"bwrap {private} --unshare-uts --unshare-cgroup-try".split(),
+        # With the grader dies the worker; its terminal is not the grader's.
+        *["--die-with-parent", "--new-session", "--proc", "/proc"],
+        *_system(),
+        *_course(disk),
+        *(word for at, to in _shown(pictures, features) for word in _show(at, to)),
+        *f"--remount-ro / --chdir {COURSE / WORK}".split(),
+    ]
+
+
+def _shown(pictures: dict[str, Path], features) -> list[tuple[Path, Path]]:
+    """Pair what is shown of the pictures with its place inside."""
+    folders = [(folder, inside(name, folder)) for name, folder in pictures.items()]
+    return folders + [(file, COURSE / FEATURES / file.name) for file in features]
+
+
+def _system() -> list[str]:
+    """Show programs, libraries, Python and three devices."""
+    words = _show("/usr")
+    for name in SYSTEM:
+        if os.path.islink(name):
+            words += ["--symlink", os.readlink(name), name]
+        elif os.path.isdir(name):
+            words += _show(name)
+    for name in (*SETTINGS, sys.base_prefix, sys.prefix):
+        words += _show(name)
+    for name in DEVICES:
+        words += _show(f"/dev/{name}", how="--dev-bind")
+    return words
+
+
+def _course(disk: int) -> list[str]:
+    """Lay out the course in memory of a fixed size, the code in it read-only."""
+    words = ["--size", str(disk), "--tmpfs", str(COURSE)]
+    for name in WRITABLE:
+        words += ["--perms", "0777", "--dir", str(COURSE / name)]
+    for name in (*CODE, SAMPLE):
+        words += _show(ROOT / name, COURSE / name)
+    # One place for all that is written, so that one size bounds it.
+    for name in ("/tmp", "/var/tmp", "/dev/shm"):
+        words += ["--symlink", str(COURSE / "tmp"), name]
+    return [*words, "--symlink", "/proc/self/fd", "/dev/fd"]
+
+
+def _show(source, target=None, how: str = "--ro-bind-try") -> list[str]:
+    target = Path(target or source)
+    words = []
+    # The folders that bubblewrap makes by itself are for root only.
+    for folder in list(target.parents)[-2::-1]:
+        words += ["--perms", "0755", "--dir", str(folder)]
+    return [*words, how, str(source), str(target)]
+
+
+def _unshare(user: int | None) -> list[str]:
+    """Give a network without any device, and processes that end with the first."""
+    private = "--mount --net --ipc --uts --pid --fork --kill-child --mount-proc"
+    mapped = "--user --map-current-user" if user is None else ""
+    return f"setpriv --pdeathsig KILL unshare {mapped} {private}".split()
+
+
+def _become(user: int | None) -> list[str]:
+    """Leave root for a user whom nobody else is: its limits count it alone."""
+    if user is None:
+        return []
+    ids = f"--reuid {user} --regid {user} --clear-groups"
+    rights = "--bounding-set=-all --inh-caps=-all --no-new-privs"
+    return f"setpriv {ids} {rights}".split()

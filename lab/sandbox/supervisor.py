@@ -1,0 +1,346 @@
+"""A worker process: start it behind walls, ask it, watch it, and end it."""
+
+import json
+import math
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from lab.sandbox.isolation import (
+    COURSE,
+    WORK,
+    command,
+    copy_course,
+    environment,
+    inside,
+)
+from lab.sandbox.messages import REASON, Failure, receive, send, to_bytes
+
+START = 60  # seconds within which Python starts on a busy machine
+TICK = 0.1  # seconds between two looks at a worker
+TASKS = 4  # threads for each process of the limit: frameworks start several
+OPEN_FILES = 512  # of a process
+READ = 1 << 16  # bytes of output read at once
+PAUSE = 0.01  # seconds between reads of what is thrown away, and looks at the dying
+MOMENT = 0.5  # seconds within which a process that hung up has ended
+PATIENCE = 5  # seconds within which the kernel ends a killed process
+CRASHED = "ended Python before there was an answer"
+
+
+class Limits(NamedTuple):
+    """What a submission may take; the defaults suit the course's assignment."""
+
+    busy: float = 120  # seconds of CPU time, of one cell or call
+    wall: float = (
+        600  # seconds that it may last, on a machine that does other things too
+    )
+    total: float = 3600  # seconds, of all of them together
+    cpu: int = 900  # seconds of CPU time, of each process
+    memory: int = 4 << 30  # bytes, of all processes together
+    processes: int = 64
+    file: int = 64 << 20  # bytes, of the largest file
+    output: int = 1 << 20  # bytes of what is printed; more is thrown away
+    disk: int = 256 << 20  # bytes, of all files together
+
+
+class Worker:
+    """A process that runs student code, and a thread that watches it.
+
+    The process ends with this one, and under bubblewrap also with the thread that
+    starts it: that thread has to live as long as the worker is needed.
+
+    Parameters
+    ----------
+    kind : str
+        One of `lab.sandbox.isolation.ISOLATIONS`.
+    pictures : dict of str to Path
+        Folders that it may read, by the variable that names each.
+    features : sequence of Path
+        Files that it finds in its cache of features.
+    limits : Limits
+        What it may take.
+    end : float
+        When it ends at the latest, in the seconds of `time.monotonic`.
+
+    Attributes
+    ----------
+    log : bytearray
+        What it printed, up to the limit.
+    reason : str
+        Why it ended; empty while it lives.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        pictures: dict[str, Path],
+        features: Sequence[Path],
+        limits: Limits,
+        end: float,
+    ):
+        self.log, self.reason = bytearray(), ""
+        self._limits, self._end, self._deadline = limits, end, end
+        self._busy_before = math.inf  # seconds computed before the request; inf: none
+        self._ending, self._ended = threading.Lock(), threading.Event()
+        # A user for each worker: no process of another submission is in its reach,
+        # nor counted with its own.
+        root = os.geteuid() == 0
+        self._user = 2**30 + secrets.randbelow(2**29) if root else None
+        self._folder = None if kind == "bubblewrap" else Path(tempfile.mkdtemp())
+        if self._folder:
+            copy_course(self._folder, features, self._user)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = self._start(kind, pictures, features, theirs)
+        self._socket, self._stream = ours, ours.makefile("rwb")
+        for work in (self._watch, self._listen):
+            threading.Thread(target=work, daemon=True).start()
+
+    def _start(self, kind, pictures, features, channel) -> subprocess.Popen:
+        """Start the program, with the channel in the place of its standard input."""
+        course = self._folder or COURSE
+        seen = pictures
+        if not self._folder:
+            seen = {name: inside(name, folder) for name, folder in pictures.items()}
+        limits = json.dumps(_kernel_limits(self._limits, self._user))
+        walls = command(kind, self._limits.disk, pictures, features, self._user)
+        return subprocess.Popen(
+            [*walls, sys.executable, "-s", "-m", "lab.sandbox.worker", limits],
+            stdin=channel,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(course, seen),
+            cwd=self._folder / WORK if self._folder else "/",
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self.reason
+
+    def ask(self, task: str, *details) -> list[bytes] | Failure:
+        """Have a task done, within the time for one request.
+
+        Parameters
+        ----------
+        task : str
+            Of `lab.sandbox.worker`.
+        *details : str, int, float or ndarray
+            What the task wants.
+
+        Returns
+        -------
+        list of bytes, or Failure
+            The frames of the answer.
+        """
+        seconds = START if task == "hello" else self._limits.wall
+        self._deadline = min(self._end, time.monotonic() + seconds)
+        self._busy_before = _busy(self._group())
+        # Only the answer to this request will do, not one forged ahead of it.
+        token = secrets.token_bytes(16)
+        try:
+            send(self._stream, [token, *_request(task, details)])
+            answer = receive(self._stream)
+            if len(answer) < 2 or answer[0] != token:
+                raise ValueError("wrote into the answers")
+        except ValueError as error:
+            self.stop(str(error))
+        except (OSError, EOFError):
+            self.stop()
+        else:
+            self._deadline, self._busy_before = self._end, math.inf
+            return Failure(_readable(answer[1])) if answer[1] else answer[2:]
+        return Failure(self.reason)
+
+    def stop(self, reason: str = "") -> None:
+        """End the worker and all that it started; wait until they are gone.
+
+        Parameters
+        ----------
+        reason : str
+            Why; without it, how the process ended tells.
+        """
+        with self._ending:
+            if not self._ended.is_set():
+                self.reason = self.reason or reason or self._cause()
+                self._kill()
+                self._ended.set()
+
+    def _cause(self) -> str:
+        """Say why the process ended by itself."""
+        with suppress(subprocess.TimeoutExpired):
+            code = abs(self._process.wait(MOMENT))
+            if code % 128 == signal.SIGXCPU:
+                return f"took more than {self._limits.cpu} s of CPU time"
+        return CRASHED
+
+    def _kill(self) -> None:
+        """Kill the process, and with it what it started."""
+        doomed = [*self._group(), *self._others()]
+        self._process.kill()
+        while doomed:
+            for process in doomed:
+                with suppress(psutil.Error):
+                    process.kill()
+            _await(doomed)
+            doomed = self._others()  # started meanwhile; with namespaces, none
+        self._process.wait()
+        # Whoever still holds the other end must not keep the grader waiting.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _others(self) -> list[psutil.Process]:
+        """List what else the worker's own user runs, also what left its parents."""
+        return [] if self._user is None else _of_user(self._user)
+
+    def _watch(self) -> None:
+        """Look at what the worker takes until it ends."""
+        while not self._ended.wait(TICK):
+            excess = self._excess()
+            if excess or self._process.poll() is not None:
+                self.stop(excess)
+
+    def _listen(self) -> None:
+        """Keep what is printed, up to the limit; what is more is thrown away."""
+        with self._process.stdout as output:
+            while chunk := os.read(output.fileno(), READ):
+                room = self._limits.output - len(self.log)
+                self.log += chunk[: max(room, 0)]
+                if room <= 0:
+                    time.sleep(PAUSE)
+
+    def _excess(self) -> str:
+        """Say which limit is passed, if any."""
+        limits, group = self._limits, self._group()
+        if time.monotonic() > self._deadline:
+            return f"did not end within {limits.wall:g} s"
+        if _busy(group) - self._busy_before > limits.busy:
+            return f"computed for more than {limits.busy:g} s"
+        if len(group) > limits.processes:
+            return f"ran more than {limits.processes} processes"
+        if _holds_more(group, limits.memory):
+            return f"took more than {limits.memory / 2**30:.3g} GiB of memory"
+        if self._folder and _size(self._folder) > limits.disk:
+            return f"wrote more than {limits.disk / 2**20:.3g} MiB"
+        return ""
+
+    def _group(self) -> list[psutil.Process]:
+        """List the processes: the walls, the worker, and what it started."""
+        with suppress(psutil.Error):
+            first = psutil.Process(self._process.pid)
+            return [first, *first.children(recursive=True)]
+        return []
+
+
+def _kernel_limits(limits: Limits, user: int | None) -> dict[str, int]:
+    """Give the limits that the kernel keeps for each process, by their names there."""
+    # The kernel counts all processes of a user; the worker's own user has no other.
+    others = 0 if user is not None else len(_of_user(os.getuid())) * TASKS
+    return {
+        "cpu": limits.cpu,
+        "fsize": limits.file,
+        "nofile": OPEN_FILES,
+        "nproc": others + limits.processes * TASKS,
+        # Frameworks reserve address space that they never use, so that space is not
+        # limited; this counts what they could write to, and the watcher what they do.
+        "data": 2 * limits.memory,
+        "core": 0,
+    }
+
+
+def _request(task: str, details: tuple) -> list[bytes]:
+    """Write words and numbers as JSON, arrays as frames of their own."""
+    plain, frames = [task], []
+    for detail in details:
+        if isinstance(detail, str | int | float):
+            plain.append(detail)
+        else:
+            plain.append({"array": len(frames)})
+            frames.append(to_bytes(detail))
+    return [json.dumps(plain).encode(), *frames]
+
+
+def _readable(reason: bytes) -> str:
+    """Give what a worker says as one line of bounded length."""
+    text = reason[:REASON].decode(errors="replace")
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _await(group: list[psutil.Process]) -> None:
+    """Wait until killed processes are gone, but for what their parents keep."""
+    until = time.monotonic() + PATIENCE
+    while any(map(_runs, group)) and time.monotonic() < until:
+        time.sleep(PAUSE)
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _of_user(user: int) -> list[psutil.Process]:
+    """List the running processes of a user."""
+    return [
+        process
+        for process in psutil.process_iter(["uids", "status"])
+        if process.info["uids"]
+        and process.info["uids"].real == user
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+def _busy(group: list[psutil.Process]) -> float:
+    """Add up the CPU time of processes, in seconds, with that of their children."""
+    total = 0
+    for process in group:
+        with suppress(psutil.Error):
+            total += sum(process.cpu_times()[:4])
+    return total
+
+
+def _holds_more(group: list[psutil.Process], memory: int) -> bool:
+    """Say whether processes hold more memory than this together."""
+    if sum(_resident(process) for process in group) <= memory:
+        return False
+    # Pages that processes share were counted for each; the exact sum takes longer.
+    return sum(_share(process) for process in group) > memory
+
+
+def _resident(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
+
+
+def _share(process: psutil.Process) -> int:
+    """Give the resident bytes, those shared divided by the number of owners."""
+    try:
+        return process.memory_full_info().pss
+    except (psutil.Error, AttributeError):
+        return _resident(process)
+
+
+def _size(folder: Path) -> int:
+    """Add up what the files of a folder take; one may vanish meanwhile."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_blocks * 512
+    return total

@@ -1,0 +1,1 @@
+"""What makes the course: running, reports, figures, quizzes, translations."""

@@ -1,0 +1,198 @@
+"""Run the notebooks in lesson order: HTML pages, a table of results."""
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+from jinja2 import DictLoader
+from nbconvert import HTMLExporter
+
+from tools.notebook import execute
+from tools.report import Run, split_at_markers, tables, write_report
+from utils.command import Problem
+from utils.files import ROOT, write_text
+from utils.results import results_of
+
+NOTEBOOKS = ROOT / "notebooks"
+BUILD = ROOT / "build"
+README = ROOT / "README.md"
+OFFLINE = {"COURSE_DATA": "sample", "COURSE_OFFLINE": "1"}
+LINK = re.compile(r"(\]\([\w.-]+)\.ipynb\)")
+# nbconvert's page, with the alt text of figures, which it leaves out.
+TEMPLATE = """{% extends 'lab/index.html.j2' %}
+{% block data_png %}
+{%- set alt = output | get_metadata('alt', 'image/png') or '' -%}
+{{ super() | replace('<img', '<img alt="' ~ (alt | escape_html) ~ '"') }}
+{% endblock %}"""
+
+
+class Lesson(NamedTuple):
+    """A notebook file and its place in the course."""
+
+    number: int
+    path: Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what the command line asks for.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The command line without the program; of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except Problem as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The pages of finished notebooks are in build/.")
+        return 130
+    return 0
+
+
+def find_lessons(paths: list[Path]) -> list[Lesson]:
+    """Put notebooks in lesson order.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Notebooks; all of ``notebooks/`` if the list is empty.
+
+    Returns
+    -------
+    list of Lesson
+        Sorted by the lesson in the notebook's metadata, then by file name.
+
+    Raises
+    ------
+    Problem
+        A file is missing or is no notebook, or its metadata names no lesson.
+    """
+    paths = paths or list(NOTEBOOKS.glob("*.ipynb"))
+    if not paths:
+        raise Problem(f"{NOTEBOOKS} has no notebooks. Get the course's files again.")
+    lessons = [Lesson(_number(path), path.resolve()) for path in paths]
+    return sorted(lessons, key=lambda lesson: (lesson.number, lesson.path.name))
+
+
+def write_html(notebook, path: Path) -> None:
+    """Write a notebook as one page, pictures included, into ``build/``.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The notebook with its outputs.
+    path : Path
+        Its file: names the page, and its folder holds the pictures of the prose.
+    """
+    page = nbformat.from_dict(notebook)
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(r"\1.html)", cell.source)
+    exporter = HTMLExporter(
+        extra_loaders=[DictLoader({"page.html.j2": TEMPLATE})],
+        template_file="page.html.j2",
+        embed_images=True,
+    )
+    place = {"name": path.stem, "path": str(path.parent)}
+    write_text(_page(path), exporter.from_notebook_node(page, {"metadata": place})[0])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.run", description=__doc__)
+    everything = "the notebooks to run; all of notebooks/ by default"
+    parser.add_argument("notebooks", nargs="*", type=Path, help=everything)
+    report = "run on photographs (COURSE_DATA) and rewrite the results in README.md"
+    save = "for maintainers: run on the drawn sample and save outputs in the notebooks"
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--report", action="store_true", help=report)
+    ways.add_argument("--save", action="store_true", help=save)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.report:
+        _require_report(options.notebooks)
+    runs = [_run_lesson(each, options.save) for each in find_lessons(options.notebooks)]
+    print(f"\n{tables(runs)}\n\nThe pages are in {BUILD}.")
+    if options.report:
+        write_report(runs, README)
+        print(f"The results are in {README}.")
+
+
+def _require_report(notebooks: list[Path]) -> None:
+    """Check before the long work what a report needs."""
+    if notebooks:
+        raise Problem("A report is about all notebooks: name none beside --report.")
+    wish = os.environ.get("COURSE_DATA", "")
+    if wish in ("", "sample") or not (ROOT / Path(wish).expanduser()).is_dir():
+        raise Problem(
+            f"A report is about photographs, and COURSE_DATA is {wish or 'not set'}. "
+            "Let it name their folder:\n  COURSE_DATA=path/to/photographs make report"
+        )
+    split_at_markers(README)
+
+
+def _run_lesson(lesson: Lesson, save: bool) -> Run:
+    path, notebook = lesson.path, _read(lesson.path)
+    start = time.monotonic()
+    try:
+        execute(notebook, path, os.environ | (OFFLINE if save else {}))
+    except Problem as problem:
+        write_html(notebook, path)
+        raise Problem(f"{problem}\nWhat ran before it: {_page(path)}") from None
+    seconds = time.monotonic() - start
+    write_html(notebook, path)
+    if save:
+        _save(notebook, path)
+    return Run(lesson.number, path.stem, seconds, results_of(notebook))
+
+
+def _number(path: Path) -> int:
+    number = _read(path).metadata.get("course", {}).get("lesson")
+    if not isinstance(number, int):
+        raise Problem(
+            f"{path.name} is in no lesson. Give it one in its metadata, as in "
+            '"course": {"lesson": 1, "minutes": 3}.'
+        )
+    return number
+
+
+def _read(path: Path):
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise Problem(f"{path} cannot be read as a notebook: {error}") from None
+
+
+def _save(notebook, path: Path) -> None:
+    """Put the outputs into the notebook's file, without what went to stderr."""
+    for cell in notebook.cells:
+        errors = [o for o in cell.get("outputs", []) if o.get("name") == "stderr"]
+        for output in errors:
+            print(
+                f"stderr of code cell {cell.execution_count}, left out: {output.text}"
+            )
+            cell.outputs.remove(output)
+    write_text(path, nbformat.writes(notebook).rstrip("\n") + "\n")
+
+
+def _page(path: Path) -> Path:
+    return BUILD / f"{path.stem}.html"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Spell the course's texts with hunspell: `python -m tools.spelling da`."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from tools.markdown import prose, render
+from utils.files import ROOT
+from utils.languages import language
+
+FOLDERS = ROOT, ROOT / "lab", ROOT / "notebooks", ROOT / "notebooks/quiz"
+LISTS = Path(__file__).with_name("words")  # words that no dictionary has, by language
+DICTIONARIES = {
+    "en": "en_GB",
+    "da": "da_DK",
+    "el": "el_GR",
+    "lt": "lt_LT",
+    "ru": "ru_RU",
+    "sl": "sl_SI",
+}
+# Formulas, names of files, modules and sites, and what has a digit: 8th, Lite0, VGG-16.
+NO_PROSE = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$|\S*\w[._]\w\S*|\S*\d\S*", re.DOTALL)
+SOURCE = re.compile(r"\A.*, (?:19|20)\d\d\b", re.DOTALL)  # authors, title, year
+WORD = re.compile(r"\w+(?:['’]\w+)*")
+ALPHABETS = {"el": "GREEK", "ru": "CYRILLIC"}
+
+
+def main(languages: list[str]) -> int:
+    """Print the unknown words of each text; exit status 1 if there are any."""
+    found = [
+        f"{path.relative_to(ROOT).as_posix()}: {', '.join(words)}"
+        for code in languages or DICTIONARIES
+        for path in texts(code)
+        if (words := unknown(path, code))
+    ]
+    print(*found or ["Every word is known."], sep="\n")
+    return int(bool(found))
+
+
+def texts(code: str) -> list[Path]:
+    """List the Markdown files in a language."""
+    files = [path for folder in FOLDERS for path in sorted(folder.glob("*.md"))]
+    return [path for path in files if (language(path) or "en") == code]
+
+
+def unknown(path: Path, code: str) -> list[str]:
+    """List the words of a text that are in no dictionary and no list of terms."""
+    allowed = {term.casefold() for term in terms(code)}
+    words = words_of(path.read_text(encoding="utf-8"))
+    rest = [word for word in words if _stem(word).casefold() not in allowed]
+    return sorted({*misspelt(rest, code), *(w for w in rest if is_mixed(w, code))})
+
+
+def terms(code: str) -> list[str]:
+    """Read the words that are right although the dictionary lacks them."""
+    file = LISTS / f"{code}.txt"
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def words_of(text: str) -> list[str]:
+    """List the words in the prose of Markdown, each once.
+
+    The language bar is left out, and so are authors and titles in a reading list, and
+    names and abbreviations: words with a digit, or with a capital letter after the
+    first, such as VGG or PyTorch.
+    """
+    lines = [line for line in text.split("\n") if not line.startswith("[English](")]
+    page = render("\n".join(lines))
+    for item in page.find_all("li"):
+        if SOURCE.search(item.get_text()):
+            item.string = SOURCE.sub("", item.get_text())
+    words = WORD.findall(NO_PROSE.sub(" ", prose(page)))
+    return sorted({word for word in words if len(word) > 1 and _is_low(word)})
+
+
+def misspelt(words: Iterable[str], code: str) -> list[str]:
+    """Give the words that hunspell does not know.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        The dictionary is not installed.
+    """
+    command = ["hunspell", "-l", "-i", "UTF-8", "-d", DICTIONARIES[code]]
+    result = subprocess.run(
+        command,
+        input="\n".join(words),
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    return sorted(set(result.stdout.split()))
+
+
+def is_mixed(word: str, code: str) -> bool:
+    """Tell whether a word has letters of two alphabets, or of another language's.
+
+    They may look the same, and hunspell passes over letters that its dictionary lacks.
+    """
+    alphabets = {
+        unicodedata.name(letter).split()[0] for letter in word if letter.isalpha()
+    }
+    return len(alphabets) > 1 or not alphabets <= {
+        "LATIN",
+        ALPHABETS.get(code, "LATIN"),
+    }
+
+
+def is_installed(code: str) -> bool:
+    """Tell whether hunspell is here, with the dictionary of a language."""
+    if not shutil.which("hunspell"):
+        return False
+    try:
+        return misspelt([], code) == []
+    except subprocess.CalledProcessError:
+        return False
+
+
+def _stem(word: str) -> str:
+    """Take off an English genitive."""
+    return re.sub("['’]s$", "", word)
+
+
+def _is_low(word: str) -> bool:
+    return word[1:] == word[1:].lower()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""What the backbones of both frameworks share: the face, the weights, the classes."""
+
+import hashlib
+from functools import cache, partial
+from pathlib import Path
+
+from utils.backbones.table import EMBEDDED, find
+from utils.checks import class_number
+from utils.command import Problem
+from utils.files import offline, package_file
+
+# Two words of WordNet name two ImageNet classes each.
+HOMONYMS = {134: "crane (bird)", 517: "crane (machine)", 639: "tank suit"}
+
+
+class Backbone:
+    """A frozen pre-trained network that takes images in [0, 1], in either framework.
+
+    Attributes
+    ----------
+    name : str
+        Its key in the table of backbones.
+    size : int
+        Height and width of its input, pixels.
+    width : int
+        Number of its features, D.
+    class_names : list of str
+        The 1000 ImageNet classes in the order of the logits.
+    fingerprint : str
+        Changes with the framework, the weights and the preprocessing.
+    device : torch.device or str
+        Where it computes.
+    batch_size : int
+        How many images at once run fastest.
+    module : Network
+        The frozen module underneath, for fine-tuning.
+    """
+
+    def __init__(self, name: str, fingerprint: str):
+        facts = find(name)
+        self.name, self.size, self.width = name, facts.size, facts.width
+        self.class_names = imagenet_classes()
+        self.fingerprint = fingerprint
+
+
+class WeightsUnavailable(Problem):
+    """The weights of a backbone are neither on this machine nor to be had."""
+
+    def __init__(self, name: str, reason: object):
+        super().__init__(
+            f"The weights of {name} are not on this machine and could not be "
+            f"downloaded ({reason}). Connect to the network and run this again, or "
+            f"use a backbone that is already here: {', '.join(EMBEDDED)}."
+        )
+
+
+@cache
+def weights_file(name: str) -> Path:
+    """Find the weights of an embedded backbone and verify their hash.
+
+    Parameters
+    ----------
+    name : str
+        One of `EMBEDDED`.
+
+    Returns
+    -------
+    Path
+        A PyTorch state dict, to be read with ``weights_only=True``.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If the package that holds them is not installed, or not whole.
+    ValueError
+        If the file is not the published one.
+    """
+    facts = find(name)
+    package = facts.package.replace("_", "-")
+    file = f"{name.replace('_', '-')}-{facts.sha256[:8]}.pth"
+    try:
+        path = package_file(facts.package, package, f"models/{file}")
+    except FileNotFoundError as error:
+        raise WeightsUnavailable(name, error) from error
+    if hashlib.sha256(path.read_bytes()).hexdigest() != facts.sha256:
+        raise ValueError(
+            f"{path.name} is not the published file (its sha256 differs). Install "
+            f"the package again: pip install --force-reinstall {package}"
+        )
+    return path
+
+
+def refuse_if_offline(name: str) -> None:
+    """Stop before a download where the user has ruled downloads out.
+
+    Parameters
+    ----------
+    name : str
+        The backbone whose weights would be downloaded.
+
+    Raises
+    ------
+    WeightsUnavailable
+        If the environment variable ``COURSE_OFFLINE`` is set.
+    """
+    if offline():
+        raise WeightsUnavailable(name, "COURSE_OFFLINE=1 rules downloads out")
+
+
+@cache
+def imagenet_classes() -> list[str]:
+    """List the 1000 ImageNet classes in the order of the logits.
+
+    Returns
+    -------
+    list of str
+        The first WordNet lemma of each class, all different; from the lists that the
+        package timm ships.
+    """
+    # Read as files: importing timm would import PyTorch and its compiler.
+    of_timm = partial(package_file, "timm", "timm")
+    lemma_list = of_timm("data/_info/imagenet_synset_to_lemma.txt").read_text("utf-8")
+    lemmas = dict(line.split("\t") for line in lemma_list.splitlines())
+    synsets = of_timm("data/_info/imagenet_synsets.txt").read_text("utf-8").split()
+    names = [lemmas[synset].split(",")[0] for synset in synsets]
+    return [HOMONYMS.get(k, name) for k, name in enumerate(names)]
+
+
+def find_class(name: str) -> int:
+    """Look an ImageNet class up by its name.
+
+    Parameters
+    ----------
+    name : str
+        As in `imagenet_classes`; capitals do not matter.
+
+    Returns
+    -------
+    int
+        Its place among the logits, 0 to 999.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class; the message has the five nearest names.
+    """
+    return class_number(name, imagenet_classes())

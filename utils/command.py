@@ -1,0 +1,34 @@
+"""What every command does: turn its problems into words."""
+
+import sys
+from collections.abc import Callable
+
+
+class Problem(Exception):
+    """What stops a run; its text tells the reader what to do next."""
+
+
+def attempt(work: Callable[[], None], stopped: str = "Stopped.") -> int:
+    """Do the work of a command, and turn what goes wrong into words.
+
+    Parameters
+    ----------
+    work : callable
+        Takes and returns nothing.
+    stopped : str
+        What to print after Ctrl-C or Ctrl-D.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C or Ctrl-D.
+    """
+    try:
+        work()
+    except (Problem, ValueError, OSError) as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        print(f"\n{stopped}", file=sys.stderr)
+        return 130
+    return 0

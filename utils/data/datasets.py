@@ -1,0 +1,386 @@
+"""Find the datasets, split them, and load their pictures as arrays."""
+
+import csv
+import hashlib
+import os
+from collections import defaultdict
+from functools import cache
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.data.decode import FORMATS
+from utils.data.download import NoNetwork, fetch
+from utils.data.drawn.breeds import load_breeds
+from utils.data.drawn.dataset import draw_sample
+from utils.data.quarantine import check, memory_folder
+from utils.files import DATA, package_file
+
+SPLITS = ("train", "val", "test")
+CATS_VS_DOGS, PETS = "Cats vs. Dogs", "Oxford-IIIT Pet"
+SAMPLE = "drawn sample"
+BREEDS = 37
+OFFICIAL_TEST = 3669  # pictures in test.txt
+
+# What a folder with the published layout has, and the archive that brings it.
+LAYOUT = {
+    CATS_VS_DOGS: {"PetImages/Cat": "cats-vs-dogs", "PetImages/Dog": "cats-vs-dogs"},
+    PETS: {
+        "oxford-iiit-pet/images": "pets-images",
+        "oxford-iiit-pet/annotations/trainval.txt": "pets-annotations",
+    },
+}
+
+
+class Pictures(NamedTuple):
+    """Labelled pictures on disk, in an order that is the same on every machine."""
+
+    paths: list[Path]  # N files
+    labels: np.ndarray  # (N,) int64, index into class_names
+    class_names: list[str]
+    source: str  # one line for the reader, without a path of this machine
+
+
+class _Item(NamedTuple):
+    """A picture of a dataset; the path is None for one that is listed but absent."""
+
+    path: Path | None
+    label: int
+    split: str
+
+
+def load_cats_vs_dogs(split: str) -> Pictures:
+    """Load the list of cats (label 0) and dogs (label 1).
+
+    The dataset (Elson, Douceur, Howell, Saul: Asirra, CCS 2007) has no official
+    splits. A hash of "Cat/123.jpg" holds a fifth back as `test`; a second hash takes a
+    fifth of the others as `val`. So 64 % are `train`, 16 % `val`, 20 % `test`, and a
+    picture never changes sides, whatever other files are missing.
+
+    Parameters
+    ----------
+    split : {"train", "val", "test"}
+        Which part.
+
+    Returns
+    -------
+    Pictures
+        Cats first.
+
+    Raises
+    ------
+    ValueError
+        Unknown split.
+    FileNotFoundError
+        COURSE_DATA names a folder without this dataset.
+    """
+    _require_split(split)
+    folder, source = _locate(CATS_VS_DOGS, os.environ.get("COURSE_DATA", ""))
+    if source == SAMPLE:
+        items = _sample_cats_vs_dogs(folder)
+    else:
+        folder = folder / "PetImages"
+        items = _class_items(folder, ["Cat", "Dog"])
+    return _select(items, split, folder, ["cat", "dog"], source)
+
+
+def load_pets(split: str) -> Pictures:
+    """Load the list of pets with their breed, labels 0 to 36.
+
+    `train` and `val` are the official trainval.txt, `test` the official test.txt
+    (Parkhi, Vedaldi, Zisserman, Jawahar: Cats and Dogs, CVPR 2012). `val` is a fifth
+    of each breed's names in trainval.txt, those with the smallest hash: 2,944 `train`,
+    736 `val`, 3,669 `test`.
+
+    Parameters
+    ----------
+    split : {"train", "val", "test"}
+        Which part.
+
+    Returns
+    -------
+    Pictures
+        In the order of the labels. Listed pictures without a file are left out, and a
+        printed line says how many.
+
+    Raises
+    ------
+    ValueError
+        Unknown split, or a list that is damaged.
+    FileNotFoundError
+        COURSE_DATA names a folder without this dataset, or without its test pictures.
+    """
+    _require_split(split)
+    folder, source = _locate(PETS, os.environ.get("COURSE_DATA", ""))
+    if source == SAMPLE:
+        names = [breed.name for breed in load_breeds()]
+        return _select(_sample_pets(folder, names), split, folder, names, source)
+    folder = folder / "oxford-iiit-pet"
+    items, names = _pets_items(folder)
+    _report_absent([item for item in items if item.split == split], split)
+    return _select(items, split, folder, names, source)
+
+
+def load_folder(path: Path | str, split: str | None = None) -> Pictures:
+    """Load the list of one's own pictures: a folder with one folder per class.
+
+    Parameters
+    ----------
+    path : Path or str
+        Folder whose subfolders are the classes, in alphabetical order.
+    split : {"train", "val", "test"} or None
+        Which part, by the same hashes as in `load_cats_vs_dogs`; None is all.
+
+    Returns
+    -------
+    Pictures
+        In the order of the labels, then of the file names.
+
+    Raises
+    ------
+    FileNotFoundError
+        No such folder.
+    ValueError
+        Unknown split, fewer than two classes, or a class without pictures.
+    """
+    if split is not None:
+        _require_split(split)
+    root = Path(path)
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {root}: give one with a folder per class."
+        )
+    names = sorted(entry.name for entry in root.iterdir() if _is_class_folder(entry))
+    if len(names) < 2:
+        raise ValueError(
+            f"{root} has {len(names)} class folders: it needs at least 2, one for each "
+            "class, with its pictures."
+        )
+    return _select(
+        _class_items(root, names), split, root, names, f"own pictures: {root.name}"
+    )
+
+
+def load_photographs() -> Pictures:
+    """Load the list of the three photographs that are always at hand.
+
+    Returns
+    -------
+    Pictures
+        Chelsea the cat from scikit-image, a Dalmatian and a bull mastiff from foolbox.
+
+    Raises
+    ------
+    FileNotFoundError
+        One of the two packages is not installed.
+    """
+    paths = [
+        package_file("skimage", "scikit-image", "data/chelsea.png"),
+        package_file("foolbox", "foolbox", "data/imagenet_16_251.jpg"),
+        package_file("foolbox", "foolbox", "data/imagenet_00_243.jpg"),
+    ]
+    names = ["Chelsea the cat", "Dalmatian", "bull mastiff"]
+    source = "photographs: scikit-image, foolbox"
+    return Pictures(paths, np.arange(3, dtype=np.int64), names, source)
+
+
+def _require_split(split: str) -> None:
+    if split not in SPLITS:
+        raise ValueError(f'split is "train", "val" or "test", not {split!r}.')
+
+
+@cache  # one search, and one printed line, per process and dataset
+def _locate(dataset: str, wish: str) -> tuple[Path, str]:
+    """Return the dataset's folder and the text that names the source."""
+    if wish == "sample":
+        return _sample(dataset, "COURSE_DATA asks for it")
+    if wish:
+        return _photographs(dataset, _course_data(dataset, wish), "COURSE_DATA")
+    try:
+        for place, archive in LAYOUT[dataset].items():
+            if not (DATA / place).exists():
+                fetch(archive, DATA)
+    except NoNetwork:
+        return _sample(dataset, "nothing in data/, no network to fetch the photographs")
+    return _photographs(dataset, DATA, "data/")
+
+
+def _sample(dataset: str, reason: str) -> tuple[Path, str]:
+    print(f"{dataset}: {SAMPLE} ({reason}).")
+    return draw_sample(DATA / "sample"), SAMPLE
+
+
+def _photographs(dataset: str, folder: Path, place: str) -> tuple[Path, str]:
+    source = f"photographs: {dataset}, {place}"
+    print(source)
+    return folder, source
+
+
+def _course_data(dataset: str, wish: str) -> Path:
+    """Return the folder COURSE_DATA names; a relative one starts at the project."""
+    folder = DATA.parent / Path(wish).expanduser()
+    absent = [place for place in LAYOUT[dataset] if not (folder / place).exists()]
+    if absent:
+        state = f"lacks {', '.join(absent)}" if folder.is_dir() else "is not a folder"
+        raise FileNotFoundError(
+            f"COURSE_DATA names {folder}, which {state}. Name the folder that has "
+            f"{dataset}; or unset COURSE_DATA to fetch it; or set COURSE_DATA=sample, "
+            "the drawn pets."
+        )
+    return folder
+
+
+def _is_class_folder(entry: Path) -> bool:
+    return entry.is_dir() and not entry.name.startswith(".")
+
+
+def _class_items(root: Path, folders: list[str]) -> list[_Item]:
+    """List the pictures of class folders, split by hash."""
+    return [
+        _Item(root / folder / name, label, _hashed_split(f"{folder}/{name}"))
+        for label, folder in enumerate(folders)
+        for name in _picture_names(root / folder)
+    ]
+
+
+def _picture_names(folder: Path) -> list[str]:
+    names = [
+        entry.name
+        for entry in folder.iterdir()
+        if entry.suffix.lower() in FORMATS and not entry.name.startswith(".")
+    ]
+    if not names:
+        raise ValueError(
+            f"The class folder {folder} has no pictures ({', '.join(FORMATS)}): "
+            "add some, or remove it."
+        )
+    return names
+
+
+def _hashed_split(name: str) -> str:
+    """Put a name on its side: two independent uniform numbers from one hash."""
+    digest = _digest(name)
+    test, val = (int.from_bytes(part) / 2**64 for part in (digest[:8], digest[8:16]))
+    return "test" if test < 1 / 5 else "val" if val < 1 / 5 else "train"
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+
+
+def _pets_items(folder: Path) -> tuple[list[_Item], list[str]]:
+    """List the pictures of trainval.txt and test.txt, and the breeds."""
+    trainval = _read_list(folder / "annotations" / "trainval.txt")
+    test = _read_list(folder / "annotations" / "test.txt")
+    splits = _cut_val(trainval) | dict.fromkeys(test, "test")
+    labels = trainval | test
+    files = {path.name.lower(): path for path in (folder / "images").iterdir()}
+    items = [
+        _Item(files.get(f"{name}.jpg".lower()), labels[name], splits[name])
+        for name in labels
+    ]
+    breeds = {label: name.rpartition("_")[0] for name, label in trainval.items()}
+    return items, [breeds[label].replace("_", " ") for label in sorted(breeds)]
+
+
+def _read_list(path: Path) -> dict[str, int]:
+    """Read "name class species breed" lines as {name: class - 1}; no file, no names."""
+    if not path.exists():
+        return {}
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        labels = {name: int(number) - 1 for name, number, _, _ in lines}
+    except ValueError:
+        labels = {}
+    if set(labels.values()) != set(range(BREEDS)):
+        raise ValueError(
+            f"{path} is damaged: it should have four columns, classes 1 to {BREEDS}. "
+            "Unpack annotations.tar.gz again."
+        )
+    return labels
+
+
+def _cut_val(labels: dict[str, int]) -> dict[str, str]:
+    """Give each listed name its split: a fifth of every class is val."""
+    breeds = defaultdict(list)
+    for name in sorted(labels, key=_digest):
+        breeds[labels[name]].append(name)
+    val = {name for names in breeds.values() for name in names[: round(len(names) / 5)]}
+    return {name: "val" if name in val else "train" for name in labels}
+
+
+def _report_absent(items: list[_Item], split: str) -> None:
+    absent, listed = sum(item.path is None for item in items), len(items)
+    if split == "test" and absent == listed:
+        reason = "no such file in images/" if listed else "no annotations/test.txt"
+        raise FileNotFoundError(
+            f"0 of the {listed or OFFICIAL_TEST:,} test pictures of {PETS} are there "
+            f'({reason}). Use split="val" meanwhile, or unpack images.tar.gz and '
+            "annotations.tar.gz completely."
+        )
+    if absent:
+        _say_once(
+            f"{PETS}: {absent:,} of {listed:,} {split} pictures are missing; going on "
+            "with the others."
+        )
+
+
+def _sample_pets(folder: Path, names: list[str]) -> list[_Item]:
+    return [
+        _Item(folder / line["path"], names.index(line["breed"]), line["split"])
+        for line in _sample_lines(folder)
+    ]
+
+
+def _sample_cats_vs_dogs(folder: Path) -> list[_Item]:
+    """As many dogs as cats in each split, breed after breed in turn."""
+    drawn = defaultdict(lambda: defaultdict(list))
+    for line in _sample_lines(folder):
+        drawn[line["species"], line["split"]][line["breed"]].append(line["path"])
+    items = []
+    for split in SPLITS:
+        cats, dogs = (_in_turn(drawn[species, split]) for species in ("cat", "dog"))
+        items += [_Item(folder / path, 0, split) for path in cats]
+        items += [_Item(folder / path, 1, split) for path in dogs[: len(cats)]]
+    return items
+
+
+def _in_turn(breeds: dict[str, list[str]]) -> list[str]:
+    rounds = zip_longest(*breeds.values())
+    return [path for path in chain.from_iterable(rounds) if path]
+
+
+def _sample_lines(folder: Path) -> list[dict[str, str]]:
+    with (folder / "sample.csv").open(newline="", encoding="utf-8") as file:
+        return sorted(csv.DictReader(file), key=lambda line: line["path"])
+
+
+def _select(
+    items: list[_Item], split: str | None, root: Path, names: list[str], source: str
+) -> Pictures:
+    """Keep the sound pictures of a split; the whole dataset is checked, once."""
+    records = check([item.path for item in items if item.path], root)
+    bad = sum(bool(record.reason) for record in records.values())
+    if bad:
+        listing = memory_folder(root).relative_to(DATA.parent) / "quarantine.csv"
+        _say_once(
+            f"{source}: {bad:,} of {len(records):,} pictures are in quarantine, "
+            f"left out; {listing.as_posix()} says why."
+        )
+    kept = [
+        item
+        for item in items
+        if split in (None, item.split) and item.path and not records[item.path].reason
+    ]
+    kept.sort(key=lambda item: (item.label, item.path.as_posix()))
+    if not kept:
+        raise ValueError(f"No sound picture is left in split {split!r} of {source}.")
+    labels = np.array([item.label for item in kept], dtype=np.int64)
+    return Pictures([item.path for item in kept], labels, names, source)
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(line)

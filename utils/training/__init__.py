@@ -1,0 +1,1 @@
+"""Long runs: a classifier of a folder, fine-tuning on several processes."""

@@ -1,0 +1,257 @@
+"""Fine-tune the last stage in several processes: what both frameworks share.
+
+`finetune_pytorch` and `launch_tensorflow` beside it do it. Each step is that of one
+process with the whole batch, up to rounding, because gradients are averaged (Li et al.
+2020, "PyTorch Distributed", VLDB, section 3).
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from utils.backbones.table import find
+from utils.data.datasets import load_pets
+from utils.features.extraction import extract
+from utils.files import DATA, replacing
+
+SMOOTHING = 0.1  # of the labels, when the last stage learns
+WEIGHT_DECAY = 0.01
+FORWARD_BATCH = 256  # pictures at once where nothing is learned
+
+
+class Options(NamedTuple):
+    """What the command line may change."""
+
+    backbone: str = "efficientnet_lite0"
+    epochs: int = 3
+    step_size: float = 1e-4
+    batch: int = 64
+    seed: int = 0
+    out: Path | None = None
+
+
+class Plan(NamedTuple):
+    """How a model learns: with AdamW, in steps that shrink linearly to nothing."""
+
+    title: str
+    epochs: int
+    step_size: float
+    smoothing: float
+    batch: int  # pictures of one step, in all processes together
+    seed: int
+
+    def steps(self, count: int) -> int:
+        """Count the steps with so many pictures."""
+        return self.epochs * math.ceil(count / self.batch)
+
+
+class Team:
+    """The processes or graphics cards that learn together, as one of them sees it.
+
+    Attributes
+    ----------
+    size : int
+        Into how many shares a batch is cut.
+    rank : int
+        Place of this process; only 0 prints and writes.
+    """
+
+    size, rank = 1, 0
+
+    def draw(self, count: int, plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Draw the batches of a plan as `draw_shares` does, with a progress bar."""
+        batches = draw_shares(count, plan, self.size)
+        about = {"total": plan.steps(count), "unit": " steps", "leave": False}
+        return tqdm(batches, plan.title, disable=self.rank > 0, **about)
+
+
+def draw_shares(
+    count: int, plan: Plan, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Draw the batches of all epochs, the same ones in every process, cut into shares.
+
+    Parameters
+    ----------
+    count : int
+        Number of pictures.
+    plan : Plan
+        Its epochs, batch and seed.
+    size : int
+        Number of shares.
+
+    Yields
+    ------
+    rows : (size, n) int64 ndarray in [0, count)
+        Pictures of each share.
+    weights : (size, n) float32 ndarray
+        Of their losses, as in `cut`.
+    """
+    generator = np.random.default_rng(plan.seed)
+    for _ in range(plan.epochs):
+        order = generator.permutation(count)
+        for start in range(0, count, plan.batch):
+            yield cut(order[start : start + plan.batch], size)
+
+
+def cut(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a batch into shares of one length; some pictures fill gaps, with weight 0.
+
+    Parameters
+    ----------
+    rows : (N,) int64 ndarray
+        The pictures of a batch.
+    size : int
+        Number of shares.
+
+    Returns
+    -------
+    rows : (size, n) int64 ndarray
+        n is N / size, rounded up.
+    weights : (size, n) float32 ndarray
+        Each share's weighted losses are summed. The mean of the sums over the shares,
+        and so that of their gradients, is the mean over the batch.
+    """
+    length = math.ceil(len(rows) / size)
+    weights = np.zeros(size * length, dtype=np.float32)
+    weights[: len(rows)] = size / len(rows)
+    filled = np.resize(rows, size * length)
+    return filled.reshape(size, length), weights.reshape(size, length)
+
+
+def fine_tune(team: Team, options: Options) -> None:
+    """Train a head for the breeds, then the last stage with it, and say what it gave.
+
+    Parameters
+    ----------
+    team : Team
+        Of `utils.training.finetune_pytorch` or `utils.training.launch_tensorflow`.
+    options : Options
+        As `require` lets them pass.
+    """
+    backbone, pets, features, maps = _first_alone(team, lambda: _load(team, options))
+    begin = time.perf_counter()
+    plan = Plan("Head", 20, 1e-3, 0.0, options.batch, options.seed)
+    head = team.new_head(backbone.width, len(pets["train"].class_names))
+    team.train(head, features["train"], pets["train"].labels, plan)
+    model = team.with_last_stage(backbone, head, maps["train"].shape[1:])
+    before = _accuracy(team, model, maps["val"], pets["val"].labels)
+    more = {"epochs": options.epochs, "step_size": options.step_size}
+    plan = plan._replace(title="Last stage", smoothing=SMOOTHING, **more)
+    team.train(model, maps["train"], pets["train"].labels, plan)
+    after = _accuracy(team, model, maps["val"], pets["val"].labels)
+    seconds = time.perf_counter() - begin
+    if team.rank == 0:
+        with replacing(options.out) as part:
+            team.save(model, part)
+        print(
+            f"processes or cards: {team.size} · seconds: {seconds:.1f} · "
+            f"val accuracy: {before:.4f} before, {after:.4f} after"
+        )
+    team.barrier()
+
+
+def require(options: Options, size: int) -> None:
+    """Refuse, before anything is computed, what cannot work.
+
+    Parameters
+    ----------
+    options : Options
+        From the command line.
+    size : int
+        Number of shares.
+
+    Raises
+    ------
+    ValueError
+        An option is out of its range, or there is no such backbone.
+    OSError
+        The folder of the weights cannot be made.
+    """
+    find(options.backbone)
+    if options.epochs < 1:
+        raise ValueError(f"epochs is {options.epochs}; expected 1 or more.")
+    if not 0 < options.step_size < math.inf:
+        raise ValueError(f"step size is {options.step_size}; expected more than 0.")
+    if options.seed < 0:
+        raise ValueError(f"seed is {options.seed}; expected 0 or more.")
+    if options.batch < size:
+        raise ValueError(
+            f"batch is {options.batch}, for {size} processes or cards; expected at "
+            "least one picture for each."
+        )
+    if options.out.is_dir():
+        raise ValueError(f"out is the folder {options.out}; expected a file.")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def make_parser(framework: str) -> argparse.ArgumentParser:
+    """Make the part of the command line that both frameworks share.
+
+    Parameters
+    ----------
+    framework : {"pytorch", "tensorflow"}
+        Which module is run.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its answers are the fields of `Options`.
+    """
+    text = "Fine-tune a backbone's last stage on 37 breeds of pets."
+    program = f"python -m utils.finetune.{framework}"
+    parser = argparse.ArgumentParser(prog=program, description=text)
+    out = DATA / "weights" / f"fine-tuned-{framework}.safetensors"
+    defaults = Options(out=out)
+    helps = {
+        "backbone": "its name in the table of backbones",
+        "epochs": "how often the last stage sees every picture",
+        "step_size": "of AdamW for the last stage, at first",
+        "batch": "pictures of a step, in all processes together",
+        "seed": "of the order of the pictures",
+        "out": "where the weights go",
+    }
+    for name, text in helps.items():
+        default = getattr(defaults, name)
+        shown = default if name != "out" else f"data/weights/{out.name}"
+        words = {"default": default, "help": f"{text} ({shown})"}
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), **words)
+    return parser
+
+
+def _first_alone(team: Team, load: Callable):
+    """Let the first process fetch, draw and compute; the others find its files."""
+    if team.rank == 0:
+        found = load()
+    team.barrier()
+    if team.rank > 0:
+        with redirect_stdout(StringIO()):
+            found = load()
+    return found
+
+
+def _load(team: Team, options: Options):
+    """Load the backbone, the lists of pictures, their features and their maps."""
+    backbone = team.load_backbone(options.backbone)
+    pets = {split: load_pets(split) for split in ("train", "val")}
+    about = {"backbone": backbone, "progress": team.rank == 0}
+    features = {"train": extract(pets["train"].paths, **about)}
+    maps = {split: extract(p.paths, depth=-2, **about) for split, p in pets.items()}
+    return backbone, pets, features, maps
+
+
+def _accuracy(team: Team, model, inputs, labels) -> float:
+    """Count the right answers; the first process is enough for that."""
+    if team.rank > 0:
+        return math.nan
+    starts = range(0, len(inputs), FORWARD_BATCH)
+    parts = (inputs[start : start + FORWARD_BATCH] for start in starts)
+    logits = np.concatenate([team.logits(model, part) for part in parts])
+    return float(np.mean(logits.argmax(axis=1) == labels))

@@ -1,0 +1,156 @@
+"""Fine-tune in TensorFlow: the graphics cards or processes of a tf.distribute strategy.
+
+``utils.training.launch_tensorflow`` starts it; its twin is the Team of
+``utils.training.finetune_pytorch``.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from utils.backbones.tensorflow import keras, load_backbone, tf
+from utils.device import tensorflow_device
+from utils.training import finetune
+from utils.training.finetune import WEIGHT_DECAY, Plan
+
+
+class Team(finetune.Team):
+    """The graphics cards of this process, or the processes that TF_CONFIG names."""
+
+    def __init__(self):
+        self.load_backbone = load_backbone
+        self._strategy = _choose_strategy(tensorflow_device())
+        self.size = self._strategy.num_replicas_in_sync
+        if resolver := self._strategy.cluster_resolver:
+            self.rank = resolver.task_id
+
+    def barrier(self) -> None:
+        """Wait for the other processes."""
+        self._strategy.run(tf.function(_meet))
+
+    def new_head(self, width: int, classes: int) -> keras.Model:
+        """Make a linear layer that holds every class as likely.
+
+        Parameters
+        ----------
+        width : int
+            Number of features, D.
+        classes : int
+            Number of logits.
+
+        Returns
+        -------
+        keras.Model
+            From (N, D) features to (N, classes) logits.
+        """
+        with self._strategy.scope():
+            layer = keras.layers.Dense(classes, kernel_initializer="zeros")
+            return keras.Sequential([keras.Input((width,)), layer])
+
+    def with_last_stage(self, backbone, head: keras.Model, shape) -> keras.Model:
+        """Put a copy of the last stage, free to learn, before a copy of the head.
+
+        Parameters
+        ----------
+        backbone : Backbone
+            From `utils.backbones.tensorflow`.
+        head : keras.Model
+            From features to logits.
+        shape : (3,) tuple of int
+            Height, width and number of the maps before the last stage.
+
+        Returns
+        -------
+        keras.Model
+            From maps to logits.
+        """
+        with self._strategy.scope():
+            stage, layer = backbone.last_stage(), keras.models.clone_model(head)
+            layer.set_weights(head.get_weights())
+            pool = keras.layers.GlobalAveragePooling2D()
+            return keras.Sequential([keras.Input(shape), stage, pool, layer])
+
+    def train(
+        self, model: keras.Model, inputs: np.ndarray, labels: np.ndarray, plan: Plan
+    ) -> None:
+        """Fit a model, each card or process with its share of every batch.
+
+        Parameters
+        ----------
+        model : keras.Model
+            From inputs to logits; it is changed, in all processes alike.
+        inputs : (N, D) or (N, h, w, C) float32 ndarray
+            Features or maps, the same in every process.
+        labels : (N,) int64 ndarray
+            Classes, from 0.
+        plan : Plan
+            How to learn.
+        """
+        with self._strategy.scope():
+            steps = plan.steps(len(labels))
+            decay = keras.optimizers.schedules.PolynomialDecay
+            schedule = decay(plan.step_size, steps, 0.0)
+            optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
+            optimizer.build(model.trainable_variables)
+        step = tf.function(_step_of(model, optimizer, plan), reduce_retracing=True)
+        one_hot = np.eye(model.output_shape[-1], dtype=np.float32)
+        for rows, weights in self.draw(len(labels), plan):
+            batch = inputs[rows], one_hot[labels[rows]], weights
+            self._strategy.run(step, tuple(map(tf.convert_to_tensor, batch)))
+
+    def logits(self, model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+        """Score the classes.
+
+        Parameters
+        ----------
+        model : keras.Model
+            From inputs to logits.
+        inputs : (N, D) or (N, h, w, C) float32 ndarray
+            Features or maps.
+
+        Returns
+        -------
+        (N, classes) float32 ndarray
+            Before the softmax.
+        """
+        return model(inputs).numpy()
+
+    def save(self, model: keras.Model, path: Path) -> None:
+        """Write the weights, and nothing else, to a file."""
+        arrays = enumerate(model.get_weights())
+        save_file({str(number): array for number, array in arrays}, path)
+
+
+def _choose_strategy(device: str) -> tf.distribute.Strategy:
+    """Choose several processes, all graphics cards, or the one device that is meant."""
+    if "TF_CONFIG" in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    one = device.startswith("CPU") or ":" in os.environ.get("COURSE_DEVICE", "")
+    cards = [card.name for card in tf.config.list_logical_devices("GPU")]
+    return tf.distribute.MirroredStrategy([device] if one else cards)
+
+
+def _step_of(model, optimizer, plan: Plan):
+    """Make the step that each share takes; Keras's ``fit`` knows no such weights."""
+    loss = keras.losses.CategoricalCrossentropy
+    loss_of = loss(True, label_smoothing=plan.smoothing, reduction=None)
+    variables = model.trainable_variables
+
+    def step(inputs, targets, weights):
+        context = tf.distribute.get_replica_context()
+        own = context.replica_id_in_sync_group
+        with tf.GradientTape() as tape:
+            losses = loss_of(targets[own], model(inputs[own]))
+            total = tf.reduce_sum(losses * weights[own])
+            total /= context.num_replicas_in_sync  # the optimizer sums gradients
+        optimizer.apply(tape.gradient(total, variables), variables)
+
+    return step
+
+
+def _meet() -> tf.Tensor:
+    """Add up ones, which takes all processes."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.ones(()))

@@ -1,0 +1,128 @@
+"""Fine-tune in TensorFlow with tf.distribute; this module starts the processes itself.
+
+`python -m utils.training.launch_tensorflow --workers 2`
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import joblib
+
+from utils.command import Problem, attempt
+from utils.device import seed_everything
+from utils.training import finetune
+from utils.training.finetune import Options, fine_tune, require
+
+INTERVAL = 0.1  # seconds between two looks at the processes
+GRACE = 5  # seconds to end when asked to
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fine-tune in this process, in several new ones, or as one of those.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The command line without the program; of the process by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = finetune.make_parser("tensorflow")
+    text = "processes on this machine's processor; graphics cards need only one (1)"
+    parser.add_argument("--workers", type=int, default=1, help=text)
+    parsed = vars(parser.parse_args(arguments))
+    workers, options = parsed.pop("workers"), Options(**parsed)
+    if workers == 1 or "TF_CONFIG" in os.environ:
+        return attempt(lambda: _run(options))
+    return attempt(lambda: _launch(workers, options, arguments))
+
+
+def _run(options: Options) -> None:
+    from utils.training.finetune_tensorflow import (
+        Team,
+    )  # the process that starts others need not
+
+    team = Team()
+    require(options, team.size)
+    seed_everything(options.seed)
+    fine_tune(team, options)
+
+
+def _launch(workers: int, options: Options, arguments: list[str]) -> None:
+    """Start the processes, and stop all of them when one fails."""
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; expected 1 or more.")
+    require(options, workers)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    places = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
+    command = [sys.executable, "-m", "utils.training.launch_tensorflow", *arguments]
+    started = []
+    try:
+        for index in range(workers):
+            environment = _environment(places, index)
+            started.append(subprocess.Popen(command, env=environment))
+        _watch(started)
+    finally:
+        _stop(started)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Find ports of loopback that nobody uses."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _environment(places: list[str], index: int) -> dict[str, str]:
+    """Tell a process its place, and give it its part of the processor."""
+    task = {"type": "worker", "index": index}
+    config = {"cluster": {"worker": places}, "task": task}
+    threads = str(max(1, joblib.cpu_count() // len(places)))
+    shared = {"TF_NUM_INTRAOP_THREADS": threads} | os.environ
+    return shared | {"TF_CONFIG": json.dumps(config), "COURSE_DEVICE": "cpu"}
+
+
+def _watch(started: list[subprocess.Popen]) -> None:
+    """Wait until all processes have ended well, or the first one badly."""
+    while any(states := [process.poll() for process in started]) or None in states:
+        for index, state in enumerate(states):
+            if state:
+                raise Problem(
+                    f"Process {index} of {len(started)} {_reason(state)}; the others "
+                    "were stopped."
+                )
+        time.sleep(INTERVAL)
+
+
+def _reason(state: int) -> str:
+    """Say how a process ended that did not end well."""
+    if state < 0:
+        return f"was ended by {signal.Signals(-state).name}"
+    return f"failed with exit status {state}"
+
+
+def _stop(started: list[subprocess.Popen]) -> None:
+    for process in started:
+        process.terminate()
+    for process in started:
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
