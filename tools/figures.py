@@ -81,7 +81,7 @@ def make_figures(folder: Path = IMAGES) -> list[Path]:
     execute(notebook, NOTEBOOK, os.environ | OFFLINE)
     for saved, name in PICTURES.items():
         with replacing(folder / name) as part:
-            shutil.copyfile(DATA / "certificates" / "pytorch" / saved, part)
+            shutil.copyfile(DATA / "attacks" / "pytorch" / saved, part)
     with replacing(folder / "three-pictures.png") as part:
         banner = _show_banner(folder)
         banner.savefig(

@@ -1,4 +1,7 @@
-"""Check what a user hands over, and say what to do about it."""
+"""Require usable arguments: a ValueError names the bad one, and says what to do.
+
+`name` is what the user knows a value by.
+"""
 
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -8,27 +11,10 @@ import numpy as np
 ROUNDING = 1e-3  # what float16 may miss the bounds of [0, 1] by
 
 
-def checked_floats(name: str, values, shape: str) -> np.ndarray:
-    """Return finite numbers in as many dimensions as wanted.
+def require_floats(name: str, values, shape: str) -> np.ndarray:
+    """Return finite floating-point numbers, at least one of them.
 
-    Parameters
-    ----------
-    name : str
-        What the user knows the values by.
-    values : array_like of float
-        What was handed over.
-    shape : str
-        What is wanted, such as ``"(N, D)"``; only the dimensions are counted.
-
-    Returns
-    -------
-    float ndarray
-        The values.
-
-    Raises
-    ------
-    ValueError
-        If they are empty, of other dimensions or type, or not finite.
+    Of the shape, such as ``"(N, D)"``, only the dimensions are counted.
     """
     values = np.asarray(values)
     if values.ndim != len(shape.strip("(,)").split(",")) or not values.size:
@@ -48,29 +34,12 @@ def checked_floats(name: str, values, shape: str) -> np.ndarray:
     return values
 
 
-def checked_images(name: str, images, shape: str = "(N, H, W, 3)") -> np.ndarray:
-    """Return pictures in [0, 1].
+def require_images(name: str, images, shape: str = "(N, H, W, 3)") -> np.ndarray:
+    """Return RGB pictures, float in [0, 1]; one picture has the shape "(H, W, 3)".
 
-    Parameters
-    ----------
-    name : str
-        What the user knows the pictures by.
-    images : array_like of float
-        What was handed over.
-    shape : str
-        What is wanted: one picture is ``"(H, W, 3)"``.
-
-    Returns
-    -------
-    float ndarray in [0, 1]
-        RGB pictures; what float16 rounded out of the bounds is clipped.
-
-    Raises
-    ------
-    ValueError
-        If they are of another shape, type or range.
+    What float16 rounded out of the bounds is clipped.
     """
-    images = checked_floats(name, images, shape)
+    images = require_floats(name, images, shape)
     if images.shape[-1] != 3:
         raise ValueError(
             f"{name} has shape {images.shape}, expected {shape}: channels come last "
@@ -85,30 +54,22 @@ def checked_images(name: str, images, shape: str = "(N, H, W, 3)") -> np.ndarray
     return images.clip(0, 1)
 
 
-def checked_probabilities(values, class_names, dimensions: int) -> np.ndarray:
-    """Return probabilities of each class.
+def require_same_shape(name: str, images, other_name: str, others) -> None:
+    """Refuse pictures that are not as large as others, two arrays."""
+    if images.shape != others.shape:
+        raise ValueError(
+            f"{name} has shape {images.shape}, expected that of {other_name}, "
+            f"{others.shape}: compare pictures of one size."
+        )
 
-    Parameters
-    ----------
-    values : array_like of float
-        What was handed over.
-    class_names : sequence of K str
-        Names of the classes.
-    dimensions : {1, 2}
-        1 for one picture, 2 for several.
 
-    Returns
-    -------
-    (K,) or (N, K) float ndarray in [0, 1]
-        The probabilities, which sum to 1 for each picture.
+def require_probabilities(values, class_names, dimensions: int) -> np.ndarray:
+    """Return the probabilities of K classes, which sum to 1 for each picture.
 
-    Raises
-    ------
-    ValueError
-        If they are of another shape or type, or no probabilities.
+    With 1 dimension they are of one picture, (K,); with 2 of several, (N, K).
     """
     shape = "(K,)" if dimensions == 1 else "(N, K)"
-    values = checked_floats("probabilities", values, shape)
+    values = require_floats("probabilities", values, shape)
     if values.shape[-1] != len(class_names):
         raise ValueError(
             f"probabilities has shape {values.shape}, expected {shape} with one column "
@@ -124,28 +85,8 @@ def checked_probabilities(values, class_names, dimensions: int) -> np.ndarray:
     return values
 
 
-def checked_classes(name: str, values, class_names) -> np.ndarray:
-    """Return one class number for each picture.
-
-    Parameters
-    ----------
-    name : str
-        What the user knows the classes by.
-    values : array_like of int
-        What was handed over.
-    class_names : sequence of K str
-        Names of the classes.
-
-    Returns
-    -------
-    (N,) int ndarray in [0, K)
-        The classes.
-
-    Raises
-    ------
-    ValueError
-        If they are of another shape, type or range.
-    """
+def require_classes(name: str, values, class_names) -> np.ndarray:
+    """Return one class for each picture, (N,) int in [0, K), of K names."""
     values = np.asarray(values)
     if values.ndim != 1 or not values.size or values.dtype.kind not in "iu":
         raise ValueError(
@@ -160,45 +101,14 @@ def checked_classes(name: str, values, class_names) -> np.ndarray:
     return values
 
 
-def check_length(name: str, values, expected: int) -> None:
-    """Refuse an argument that does not have one entry for each.
-
-    Parameters
-    ----------
-    name : str
-        What the user knows the values by.
-    values : sequence
-        What was handed over.
-    expected : int
-        How many entries are wanted.
-
-    Raises
-    ------
-    ValueError
-        If there are more or fewer.
-    """
+def require_length(name: str, values, expected: int) -> None:
+    """Refuse a sequence that does not have so many entries."""
     if len(values) != expected:
         raise ValueError(f"{name} has {len(values)} entries, expected {expected}.")
 
 
-def checked_steps(steps) -> int:
-    """Return a number of steps.
-
-    Parameters
-    ----------
-    steps : int
-        At least 1.
-
-    Returns
-    -------
-    int
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number, or less than 1.
-    """
+def require_steps(steps) -> int:
+    """Return a number of steps, a whole number from 1."""
     if not _is_number(steps, Integral) or steps < 1:
         raise ValueError(
             f"steps is {steps!r}, expected a whole number, at least 1: each step "
@@ -207,19 +117,8 @@ def checked_steps(steps) -> int:
     return steps
 
 
-def check_epsilon(epsilon) -> None:
-    """Refuse what is no bound on the change of a pixel.
-
-    Parameters
-    ----------
-    epsilon : float
-        In [0, 1], the range of a pixel.
-
-    Raises
-    ------
-    ValueError
-        If it is not a number in [0, 1].
-    """
+def require_epsilon(epsilon) -> None:
+    """Refuse what is no bound on the change of a pixel, a number in [0, 1]."""
     if not _is_number(epsilon, Real) or not 0 <= epsilon <= 1:
         raise ValueError(
             f"epsilon is {epsilon!r}, expected a number from 0 to 1, the range of a "
@@ -227,29 +126,18 @@ def check_epsilon(epsilon) -> None:
         )
 
 
-def check_target(target, clean, class_names) -> None:
+def require_target(target, clean, class_names) -> None:
     """Refuse a class that no picture can be pushed into.
 
-    Parameters
-    ----------
-    target : int
-        The class that an attack aims at, in [0, K).
-    clean : (N,) int ndarray in [0, K)
-        What the network takes each picture for before the attack.
-    class_names : sequence of K str
-        Names of the classes.
-
-    Raises
-    ------
-    ValueError
-        If there is no such class, or a picture is taken for it already.
+    It has to be one of the K names, in [0, K), and none of `clean`, (N,) int: what the
+    network takes each picture for before the attack.
     """
     if not _is_number(target, Integral) or not 0 <= target < len(class_names):
         raise ValueError(
             f"target is {target!r}, expected the number of a class, from 0 to "
             f"{len(class_names) - 1}: class_names.index(name) gives it."
         )
-    already = np.flatnonzero(checked_classes("clean", clean, class_names) == target)
+    already = np.flatnonzero(require_classes("clean", clean, class_names) == target)
     if len(already):
         raise ValueError(
             f"target is {target} ({class_names[target]}), but picture {already[0]} is "
@@ -259,24 +147,9 @@ def check_target(target, clean, class_names) -> None:
 
 
 def class_number(name: str, class_names) -> int:
-    """Look a class up by its name.
+    """Find a class by its name, in capitals or not, and return its place, 0 to K - 1.
 
-    Parameters
-    ----------
-    name : str
-        Capitals and small letters, and blanks around it, do not matter.
-    class_names : sequence of K str
-        Names of the classes.
-
-    Returns
-    -------
-    int
-        Its place in the list, 0 to K - 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no such class; the message has the five nearest names.
+    If there is no such class, the message has the five nearest names.
     """
     places = {known.lower(): place for place, known in enumerate(class_names)}
     wanted = name.strip().lower()
@@ -290,5 +163,5 @@ def class_number(name: str, class_names) -> int:
 
 
 def _is_number(value, kind) -> bool:
-    """Say whether a value is a number; Python counts True as one."""
+    """Return whether a value is a number; Python counts True as one."""
     return isinstance(value, kind) and not isinstance(value, bool)

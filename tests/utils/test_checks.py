@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from utils.checks import (
-    check_epsilon,
-    check_length,
-    check_target,
-    checked_classes,
-    checked_floats,
-    checked_images,
-    checked_probabilities,
-    checked_steps,
+    require_classes,
+    require_epsilon,
+    require_floats,
+    require_images,
+    require_length,
+    require_probabilities,
+    require_steps,
+    require_target,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -20,23 +20,23 @@ NAMES = ["cat", "dog", "fox"]
 
 
 def test_right_values_pass_as_they_are():
-    assert checked_floats("values", [0.5, 2.0], "(N,)").tolist() == [0.5, 2.0]
-    np.testing.assert_array_equal(checked_images("images", IMAGES), IMAGES)
+    assert require_floats("values", [0.5, 2.0], "(N,)").tolist() == [0.5, 2.0]
+    np.testing.assert_array_equal(require_images("images", IMAGES), IMAGES)
     np.testing.assert_array_equal(
-        checked_images("image", IMAGES[0], "(H, W, 3)"), IMAGES[0]
+        require_images("image", IMAGES[0], "(H, W, 3)"), IMAGES[0]
     )
-    assert checked_classes("labels", [2, 0], NAMES).tolist() == [2, 0]
-    assert checked_probabilities([0.25, 0.75, 0], NAMES, 1).tolist() == [0.25, 0.75, 0]
-    check_length("titles", NAMES, 3)
+    assert require_classes("labels", [2, 0], NAMES).tolist() == [2, 0]
+    assert require_probabilities([0.25, 0.75, 0], NAMES, 1).tolist() == [0.25, 0.75, 0]
+    require_length("titles", NAMES, 3)
     for steps in (1, 256, np.int64(3)):
-        checked_steps(steps)
+        require_steps(steps)
     for epsilon in (0, 8 / 255, np.float32(0.5), 1):
-        check_epsilon(epsilon)
-    check_target(np.int64(2), np.array([0, 1, 1]), NAMES)
+        require_epsilon(epsilon)
+    require_target(np.int64(2), np.array([0, 1, 1]), NAMES)
 
 
 def test_rounding_of_float16_is_clipped():
-    assert checked_images("images", IMAGES * 0 + 1.0005).max() == 1
+    assert require_images("images", IMAGES * 0 + 1.0005).max() == 1
 
 
 @pytest.mark.parametrize(
@@ -52,34 +52,34 @@ def test_rounding_of_float16_is_clipped():
 )
 def test_wrong_pictures(images, message):
     with pytest.raises(ValueError, match=f"^photos .*{message}"):
-        checked_images("photos", images)
+        require_images("photos", images)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 2.0, "3", None, True])
 def test_wrong_steps(steps):
     with pytest.raises(ValueError, match="^steps is .*whole number, at least 1"):
-        checked_steps(steps)
+        require_steps(steps)
 
 
 @pytest.mark.parametrize("epsilon", [8, -0.1, float("nan"), "0.1", None, True])
 def test_wrong_epsilon(epsilon):
     with pytest.raises(ValueError, match="^epsilon is .*8/255, not 8"):
-        check_epsilon(epsilon)
+        require_epsilon(epsilon)
 
 
 @pytest.mark.parametrize("target", [-1, 3, 1.0, "cat", True])
 def test_target_that_is_no_class(target):
     with pytest.raises(ValueError, match="^target is .*from 0 to 2: class_names.index"):
-        check_target(target, np.array([0]), NAMES)
+        require_target(target, np.array([0]), NAMES)
 
 
 def test_target_that_a_picture_is_taken_for_already():
     with pytest.raises(ValueError, match=r"^target is 1 \(dog\), but picture 2 is"):
-        check_target(1, np.array([0, 2, 1, 1]), NAMES)
+        require_target(1, np.array([0, 2, 1, 1]), NAMES)
 
 
 def test_classes_before_the_attack_must_be_classes():
     with pytest.raises(ValueError, match=r"^clean .*argmax\(axis=1\)"):
-        check_target(1, np.eye(3), NAMES)
+        require_target(1, np.eye(3), NAMES)
     with pytest.raises(ValueError, match="^clean runs from 0 to 3"):
-        check_target(1, np.array([0, 3]), NAMES)
+        require_target(1, np.array([0, 3]), NAMES)

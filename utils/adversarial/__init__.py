@@ -1,1 +1,1 @@
-"""What lesson 2 shares: warps, spectra, and proofs of what saved pictures do."""
+"""What lesson 2 shares: warps, spectra, and reports of what saved pictures do."""

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal.windows import hann
 
-from utils.checks import checked_images
+from utils.checks import require_images
 
 SMALLEST = 16  # pixels, the shorter side
 BAND = 0.02, 0.4  # cycles per pixel, what a slope is fitted to
@@ -33,7 +33,7 @@ def power_spectrum(image) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If the picture is of another shape, type or range, or too small.
     """
-    grey = checked_images("image", image, "(H, W, 3)").mean(axis=-1, dtype=float)
+    grey = require_images("image", image, "(H, W, 3)").mean(axis=-1, dtype=float)
     shorter = min(grey.shape)
     if shorter < SMALLEST:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Certificates: what a saved adversarial picture really does."""
+"""Attack reports: what a saved adversarial picture really does."""
 
 import importlib
 import json
@@ -10,14 +10,15 @@ from scipy.special import softmax
 from skimage.metrics import structural_similarity
 
 from utils.checks import (
-    check_length,
-    check_target,
-    checked_images,
-    checked_probabilities,
+    require_images,
+    require_length,
+    require_probabilities,
+    require_same_shape,
+    require_target,
 )
 from utils.files import replacing, write_text
 
-DIGITS = 6  # decimals of the numbers in a certificate
+DIGITS = 6  # decimals of the numbers in an attack report
 # The window of Wang et al. 2004 (IEEE Trans. Image Process. 13, 600), section III.
 WINDOW = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
@@ -37,7 +38,7 @@ def save_picture(image, path) -> None:
     ValueError
         If the picture is of another shape, type or range.
     """
-    pixels = _pixels(checked_images("image", image, "(H, W, 3)"))
+    pixels = _pixels(require_images("image", image, "(H, W, 3)"))
     with replacing(Path(path)) as part:
         Image.fromarray(pixels).save(part, "PNG")
 
@@ -85,7 +86,7 @@ def resized(images, size: int) -> np.ndarray:
     ValueError
         If the pictures are not square, or of another type or range.
     """
-    images = checked_images("images", images).astype(np.float32, copy=False)
+    images = require_images("images", images).astype(np.float32, copy=False)
     height, width = images.shape[1:3]
     if height != width:
         raise ValueError(
@@ -154,9 +155,9 @@ def distances(picture, original) -> dict[str, float]:
     ValueError
         If a picture is of another shape, type or range.
     """
-    picture = checked_images("picture", picture, "(H, W, 3)").astype(float)
-    original = checked_images("original", original, "(H, W, 3)").astype(float)
-    _check_same_shape("picture", picture, "original", original)
+    picture = require_images("picture", picture, "(H, W, 3)").astype(float)
+    original = require_images("original", original, "(H, W, 3)").astype(float)
+    require_same_shape("picture", picture, "original", original)
     difference = np.abs(picture - original)
     ssim = structural_similarity(
         picture, original, channel_axis=-1, data_range=1, **WINDOW
@@ -174,7 +175,7 @@ def verify(
     """Save adversarial pictures, read them back, and write down what they do.
 
     Nothing is said of a picture in memory: what counts is the file. ``<name>.png`` is
-    the picture and ``<name>.json``, written last, its certificate.
+    the picture and ``<name>.json``, written last, its attack report.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def verify(
     Returns
     -------
     list of N dict
-        What the certificates hold. A picture has ``passed`` if the first judge takes
+        What the attack reports hold. A picture has ``passed`` if the first judge takes
         the file for the target; a judge is fooled if it does so, but did not take the
         original for it. Distances are between 8-bit pictures; numbers have `DIGITS`
         decimals.
@@ -210,99 +211,36 @@ def verify(
         If an argument is of another shape, type or range, or a picture was taken for
         the target before the attack.
     """
-    pictures = checked_images("pictures", pictures)
-    originals = checked_images("originals", originals)
-    _check_same_shape("pictures", pictures, "originals", originals)
-    files = _checked_files(folder, names, len(pictures))
+    pictures = require_images("pictures", pictures)
+    originals = require_images("originals", originals)
+    require_same_shape("pictures", pictures, "originals", originals)
+    files = _files(folder, names, len(pictures))
     steps = _for_each("steps", steps, len(files))
     seconds = _for_each("seconds", seconds, len(files))
     saved = np.stack([_saved(*pair) for pair in zip(pictures, files, strict=True)])
     originals = _floats(_pixels(originals))
     answers = _ask(judges, np.concatenate([originals, saved]), class_names)
-    clean = next(iter(answers.values()))[: len(files)].argmax(axis=1)
-    check_target(target, clean, class_names)
-    opinions = _opinions(answers, target, class_names)
-    certificates = []
+    attacked = next(iter(answers.values()))
+    clean = attacked[: len(files)].argmax(axis=1)
+    require_target(target, clean, class_names)
+    reports = []
     for n, file in enumerate(files):
-        measured = distances(saved[n], originals[n])
-        measured |= {"steps": steps[n], "seconds": seconds[n]}
-        verdict = _verdict(opinions[n], class_names[target], class_names[clean[n]])
-        certificate = {"picture": file.name, **verdict, **_rounded(measured)}
-        certificates.append(certificate | {"judges": opinions[n]})
-        _write(file, certificates[-1])
-    return certificates
-
-
-def _saved(picture, file) -> np.ndarray:
-    """Save a picture and read it back; a certificate of an earlier one goes first."""
-    file.with_suffix(".json").unlink(missing_ok=True)
-    save_picture(picture, file)
-    return load_picture(file)
-
-
-def _ask(judges, images, class_names) -> dict[str, np.ndarray]:
-    """Let every judge classify all pictures in one go."""
-    if not judges:
-        raise ValueError("judges is empty, expected the network that was attacked.")
-    return {
-        label: checked_probabilities(classify(images), class_names, dimensions=2)
-        for label, classify in judges.items()
-    }
-
-
-def _opinions(answers, target, class_names) -> list[dict[str, dict]]:
-    """Say for each picture what every judge made of it; originals came first."""
-    count = len(next(iter(answers.values()))) // 2
-    return [
-        {
-            label: _opinion(chances[n], chances[count + n], target, class_names)
+        opinions = {
+            label: _opinion(chances[n], chances[n + len(files)], target, class_names)
             for label, chances in answers.items()
         }
-        for n in range(count)
-    ]
+        measured = distances(saved[n], originals[n])
+        measured |= {"steps": steps[n], "seconds": seconds[n]}
+        classes = class_names[target], class_names[clean[n]]
+        reports.append(_report(file.name, *classes, opinions, measured))
+        text = json.dumps(reports[n], indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(file.with_suffix(".json"), text + "\n")
+    return reports
 
 
-def _opinion(before, after, target, class_names) -> dict:
-    """Say what one judge made of one picture."""
-    return {
-        "class": class_names[after.argmax()],
-        "target probability": round(float(after[target]), DIGITS),
-        "fooled": bool(after.argmax() == target != before.argmax()),
-    }
-
-
-def _verdict(opinions, target, clean) -> dict:
-    """Say whether the first judge, which was attacked, is fooled."""
-    first = next(iter(opinions.values()))
-    return {
-        "verdict": "passed" if first["fooled"] else "failed",
-        "target": target,
-        "clean class": clean,
-        "target probability": first["target probability"],
-    }
-
-
-def _rounded(numbers: dict) -> dict:
-    return {name: round(number, DIGITS) for name, number in numbers.items()}
-
-
-def _write(file, certificate) -> None:
-    text = json.dumps(certificate, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(file.with_suffix(".json"), text + "\n")
-
-
-def _pixels(images) -> np.ndarray:
-    """Round to the 256 values of a byte."""
-    return np.rint(images * 255).astype(np.uint8)
-
-
-def _floats(pixels) -> np.ndarray:
-    return np.divide(pixels, np.float32(255))
-
-
-def _checked_files(folder, names, count) -> list[Path]:
-    """Return the files of the pictures, or say what is wrong with their names."""
-    check_length("names", names, count)
+def _files(folder, names, count) -> list[Path]:
+    """Return the files of the pictures, or raise what is wrong with their names."""
+    require_length("names", names, count)
     if len(set(names)) < count or any(Path(name).name != name for name in names):
         raise ValueError(
             f"names is {list(names)}, expected names of files, all different and "
@@ -315,13 +253,54 @@ def _for_each(name, values, count) -> list:
     """Return one number for each picture, where one for all may have been given."""
     values = np.asarray(values)
     if values.ndim:
-        check_length(name, values, count)
+        require_length(name, values, count)
     return np.broadcast_to(values, count).tolist()
 
 
-def _check_same_shape(name, images, other_name, others) -> None:
-    if images.shape != others.shape:
-        raise ValueError(
-            f"{name} has shape {images.shape}, expected that of {other_name}, "
-            f"{others.shape}: compare pictures of one size."
-        )
+def _saved(picture, file) -> np.ndarray:
+    """Save a picture and read it back; the report of an earlier one goes first."""
+    file.with_suffix(".json").unlink(missing_ok=True)
+    save_picture(picture, file)
+    return load_picture(file)
+
+
+def _ask(judges, images, class_names) -> dict[str, np.ndarray]:
+    """Let every judge classify all pictures in one go."""
+    if not judges:
+        raise ValueError("judges is empty, expected the network that was attacked.")
+    return {
+        label: require_probabilities(classify(images), class_names, dimensions=2)
+        for label, classify in judges.items()
+    }
+
+
+def _opinion(before, after, target, class_names) -> dict:
+    """Compare what one judge made of one picture before and after the attack."""
+    return {
+        "class": class_names[after.argmax()],
+        "target probability": round(float(after[target]), DIGITS),
+        "fooled": bool(after.argmax() == target != before.argmax()),
+    }
+
+
+def _report(picture, target, clean, opinions, measured) -> dict:
+    """Put one attack report together; the first judge was attacked, and decides."""
+    attacked = next(iter(opinions.values()))
+    return {
+        "picture": picture,
+        "verdict": "passed" if attacked["fooled"] else "failed",
+        "target": target,
+        "clean class": clean,
+        "target probability": attacked["target probability"],
+        **{name: round(number, DIGITS) for name, number in measured.items()},
+        "judges": opinions,
+    }
+
+
+def _pixels(images) -> np.ndarray:
+    """Round to the 256 values of a byte."""
+    return np.rint(images * 255).astype(np.uint8)
+
+
+def _floats(pixels) -> np.ndarray:
+    return np.divide(pixels, np.float32(255))

@@ -87,7 +87,7 @@ def warp(matrix: csr_array, images: np.ndarray) -> np.ndarray:
 
 
 def _sources(size: int, shift, zoom: float, turn: float) -> tuple:
-    """Give row and column, (size, size) each, where every new pixel comes from."""
+    """Find row and column, (size, size) each, where every new pixel comes from."""
     y, x = _grid(size)
     middle, angle = (size - 1) / 2, np.deg2rad(turn)
     cosine, sine = np.float32(np.cos(angle) / zoom), np.float32(np.sin(angle) / zoom)
@@ -100,7 +100,7 @@ def _sources(size: int, shift, zoom: float, turn: float) -> tuple:
 
 @cache
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give row and column of every pixel, from the middle."""
+    """Return row and column of every pixel, from the middle."""
     offsets = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
     return offsets[:, None], offsets
 

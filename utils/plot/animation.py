@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
-from utils.checks import checked_images
+from utils.checks import require_images
 
 MOST_BYTES = 500_000  # a saved notebook carries the GIF
 LAST_SECONDS = 2.0  # how long the last frame stays
@@ -48,7 +48,7 @@ class Animation:
     """
 
     def __init__(self, frames, alt, size=160, frame_seconds=0.15):
-        frames = checked_images("frames", frames, "(T, H, W, 3)")
+        frames = require_images("frames", frames, "(T, H, W, 3)")
         self.alt = alt
         self.gif = _smallest([_picture(frame, size) for frame in frames], frame_seconds)
 

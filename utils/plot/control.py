@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from utils.checks import checked_steps, class_number
+from utils.checks import class_number, require_steps
 
 PAUSE = 0.25  # seconds from one picture to the next: drawing must not slow the climb
 SIDE = 320  # pixels, the width of the picture on the screen
@@ -59,7 +59,7 @@ class Control:
     _stopped = threading.Event()  # the wish that the climb that runs should end
 
     def __init__(self, climb, class_names, still, weights, target="tabby", steps=128):
-        checked_steps(steps)
+        require_steps(steps)
         Control._stopped.set()
         self.climb, self.class_names, self.still = climb, list(class_names), still
         self.thread = None

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from utils.checks import (
-    check_length,
-    checked_classes,
-    checked_floats,
-    checked_images,
-    checked_probabilities,
+    require_classes,
+    require_floats,
+    require_images,
+    require_length,
+    require_probabilities,
 )
 from utils.data.images import load_images
 from utils.plot.figure import (
@@ -57,9 +57,9 @@ def show_images(images, titles=None, columns=4) -> Figure:
     ValueError
         If the pictures have another shape, type or range, or not one title each.
     """
-    images = checked_images("images", images)
+    images = require_images("images", images)
     titles = [""] * len(images) if titles is None else list(titles)
-    check_length("titles", titles, len(images))
+    require_length("titles", titles, len(images))
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     lines = max(len(wrapped(title).splitlines()) for title in titles)
@@ -101,10 +101,10 @@ def show_mistakes(images, labels, probabilities, class_names, count=8) -> Figure
     ValueError
         If an argument has another shape, type or range.
     """
-    probabilities = checked_probabilities(probabilities, class_names, dimensions=2)
-    labels = checked_classes("labels", labels, class_names)
+    probabilities = require_probabilities(probabilities, class_names, dimensions=2)
+    labels = require_classes("labels", labels, class_names)
     for name, values in (("labels", labels), ("images", images)):
-        check_length(name, values, len(probabilities))
+        require_length(name, values, len(probabilities))
     predictions, surety = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predictions != labels)
     if not len(wrong):
@@ -157,7 +157,7 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     maps = _checked_maps(maps)
     if titles is None:
         titles = [f"depth {n}" for n in range(1, len(maps) + 1)]
-    check_length("titles", titles, len(maps))
+    require_length("titles", titles, len(maps))
     side = PICTURE * 0.65
     height, width = (side + LINE) * len(maps), side * (per_depth + 1)
     if image is None:
@@ -165,7 +165,7 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     else:
         figure = Figure(width + 2 * side, height)
         first, panel = figure.subfigures(1, 2, width_ratios=[2 * side, width])
-        image = checked_images("image", image, "(H, W, 3)")
+        image = require_images("image", image, "(H, W, 3)")
         draw_picture(first.subplots(), image, "the picture")
     rows = panel.subplots(len(maps), per_depth, squeeze=False)
     shown = [_draw_depth(*depth) for depth in zip(rows, maps, titles, strict=True)]
@@ -218,7 +218,7 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    probabilities = checked_probabilities(probabilities, class_names, dimensions=1)
+    probabilities = require_probabilities(probabilities, class_names, dimensions=1)
     count = min(MOST_BARS, len(probabilities))
     if image is None:
         figure = Figure(5, 0.36 * count + 2 * LINE)
@@ -226,7 +226,7 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
     else:
         figure = Figure(5 + PICTURE, PICTURE + 2 * LINE)
         beside, axes = figure.subplots(1, 2, width_ratios=[PICTURE, 5 - PICTURE])
-        draw_picture(beside, checked_images("image", image, "(H, W, 3)"))
+        draw_picture(beside, require_images("image", image, "(H, W, 3)"))
     shown = draw_best(axes, probabilities, class_names)
     if title:
         figure.suptitle(title, size=11, parse_math=False)
@@ -263,10 +263,10 @@ def show_attack(
     ValueError
         If an argument has another shape, type or range.
     """
-    original = checked_images("original", original, "(H, W, 3)")
-    adversarial = checked_images("adversarial", adversarial, "(H, W, 3)")
-    probabilities = checked_probabilities(probabilities, class_names, dimensions=2)
-    check_length("probabilities", probabilities, 2)
+    original = require_images("original", original, "(H, W, 3)")
+    adversarial = require_images("adversarial", adversarial, "(H, W, 3)")
+    probabilities = require_probabilities(probabilities, class_names, dimensions=2)
+    require_length("probabilities", probabilities, 2)
     difference = _difference(original, adversarial)
     shown = (0.5 + amplify * difference).clip(0, 1)
     figure = Figure(3.5 * PICTURE, 2.5 * PICTURE)
@@ -301,6 +301,6 @@ def _checked_maps(maps) -> list[np.ndarray]:
     if not len(maps):
         raise ValueError("maps is empty, expected one array for each depth.")
     return [
-        checked_floats(f"maps[{n}]", values, "(H, W, C)")
+        require_floats(f"maps[{n}]", values, "(H, W, C)")
         for n, values in enumerate(maps)
     ]

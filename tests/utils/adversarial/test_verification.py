@@ -1,4 +1,4 @@
-"""A certificate is about the file, never about the picture in memory."""
+"""An attack report is about the file, never about the picture in memory."""
 
 import json
 
@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.signal.windows import gaussian
 from scipy.special import softmax
 
-from utils.adversarial import verification as certificate
+from utils.adversarial import verification
 from utils.adversarial.verification import (
     distances,
     judge,
@@ -61,7 +61,7 @@ def _with_corner(height):
     return pictures
 
 
-def _certify(folder, pictures=ORIGINALS, judges=None, **changed):
+def _verify(folder, pictures=ORIGINALS, judges=None, **changed):
     right = {
         "names": ["first", "second"],
         "originals": ORIGINALS,
@@ -157,12 +157,12 @@ def test_pictures_of_different_size_have_no_distance():
         distances(np.zeros((20, 20, 3)), np.zeros((16, 16, 3)))
 
 
-# Certificates
+# Attack reports
 
 
-def test_certificate_says_what_each_judge_makes_of_the_file(tmp_path):
+def test_report_says_what_each_judge_makes_of_the_file(tmp_path):
     judges = {"attacked": bright_corner, "other": never}
-    given = _certify(tmp_path, _with_corner(1), judges, steps=np.array([10, 20]))
+    given = _verify(tmp_path, _with_corner(1), judges, steps=np.array([10, 20]))
     first, second = given
     assert first == {
         "picture": "first.png",
@@ -182,17 +182,17 @@ def test_certificate_says_what_each_judge_makes_of_the_file(tmp_path):
     }
     assert second["verdict"] == "failed"
     assert (second["steps"], second["L2"], second["SSIM"]) == (20, 0, 1)
-    for name, certified in zip(["first", "second"], given, strict=True):
+    for name, report in zip(["first", "second"], given, strict=True):
         text = (tmp_path / f"{name}.json").read_text("utf-8")
-        assert json.loads(text) == certified
-        assert list(json.loads(text)) == list(certified)
+        assert json.loads(text) == report
+        assert list(json.loads(text)) == list(report)
         assert text.count("\n") > 10  # people read it
 
 
 def test_picture_that_fools_only_before_it_is_saved_fails(tmp_path):
     pictures = _with_corner(0.3 / 255)
     assert between_bytes(pictures)[0].argmax() == CAT
-    first, _ = _certify(tmp_path, pictures, {"attacked": between_bytes})
+    first, _ = _verify(tmp_path, pictures, {"attacked": between_bytes})
     assert first["verdict"] == "failed"
     assert first["target probability"] == 0.1
     assert first["judges"]["attacked"]["fooled"] is False
@@ -202,7 +202,7 @@ def test_picture_that_fools_only_before_it_is_saved_fails(tmp_path):
 def test_originals_are_judged_as_8_bits_too(tmp_path):
     originals = ORIGINALS + 0.3 / 255
     judges = {"attacked": between_bytes}
-    first, _ = _certify(tmp_path, ORIGINALS, judges, originals=originals)
+    first, _ = _verify(tmp_path, ORIGINALS, judges, originals=originals)
     assert (first["clean class"], first["L-infinity"]) == ("dog", 0)
 
 
@@ -210,28 +210,28 @@ def test_what_is_judged_is_what_lies_in_the_file(tmp_path, monkeypatch):
     def save_black(image, path):
         save_picture(image * 0, path)
 
-    monkeypatch.setattr(certificate, "save_picture", save_black)
-    first, _ = _certify(tmp_path, _with_corner(1), {"attacked": bright_corner})
+    monkeypatch.setattr(verification, "save_picture", save_black)
+    first, _ = _verify(tmp_path, _with_corner(1), {"attacked": bright_corner})
     assert first["verdict"] == "failed"
     assert first["L-infinity"] == pytest.approx(ORIGINALS[0].max(), abs=1e-6)
 
 
 def test_judge_who_always_saw_the_target_was_not_fooled(tmp_path):
     judges = {"attacked": bright_corner, "other": always}
-    first, _ = _certify(tmp_path, _with_corner(1), judges)
+    first, _ = _verify(tmp_path, _with_corner(1), judges)
     assert first["judges"]["other"]["class"] == "cat"
     assert first["judges"]["other"]["fooled"] is False
     with pytest.raises(ValueError, match="target is 0 .cat., but picture 0"):
-        _certify(tmp_path, _with_corner(1), {"attacked": always})
+        _verify(tmp_path, _with_corner(1), {"attacked": always})
 
 
-def test_certificate_of_an_earlier_picture_does_not_survive(tmp_path):
+def test_report_of_an_earlier_picture_does_not_survive(tmp_path):
     def broken(images):
         raise RuntimeError
 
-    _certify(tmp_path, _with_corner(1), {"attacked": bright_corner})
+    _verify(tmp_path, _with_corner(1), {"attacked": bright_corner})
     with pytest.raises(RuntimeError):
-        _certify(tmp_path, _with_corner(0), {"attacked": broken})
+        _verify(tmp_path, _with_corner(0), {"attacked": broken})
     assert {path.name for path in tmp_path.iterdir()} == {"first.png", "second.png"}
 
 
@@ -249,9 +249,9 @@ def test_certificate_of_an_earlier_picture_does_not_survive(tmp_path):
         ({"pictures": (ORIGINALS * 255).astype(np.uint8)}, "pictures .*divide"),
     ],
 )
-def test_wrong_arguments_leave_no_certificate(tmp_path, changed, message):
+def test_wrong_arguments_leave_no_report(tmp_path, changed, message):
     with pytest.raises(ValueError, match=message):
-        _certify(tmp_path, **changed)
+        _verify(tmp_path, **changed)
     assert not list(tmp_path.glob("*.json"))
 
 
