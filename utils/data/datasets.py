@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.data.archives import NoNetwork, fetch
 from utils.data.decode import FORMATS
-from utils.data.download import NoNetwork, fetch
 from utils.data.drawn.breeds import load_breeds
 from utils.data.drawn.dataset import draw_sample
 from utils.data.quarantine import check, memory_folder

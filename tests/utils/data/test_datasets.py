@@ -15,8 +15,8 @@ from PIL import Image
 from utils import files
 from utils.data import datasets as data
 from utils.data import quarantine
+from utils.data.archives import NoNetwork
 from utils.data.decode import UnreadablePicture
-from utils.data.download import NoNetwork
 from utils.data.images import load_images
 
 BREEDS = [f"Some breed {index:02d}" for index in range(37)]
