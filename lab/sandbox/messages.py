@@ -1,26 +1,20 @@
-"""What crosses between grader and worker: frames of bytes, and arrays in them."""
+"""What crosses between grader and worker: words, and arrays of numbers."""
 
-import io
-import math
-import re
 from collections.abc import Sequence
-from struct import Struct
-from typing import BinaryIO, NamedTuple
+from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 import numpy as np
+from safetensors.numpy import load, save
 
-COUNT, LENGTH = Struct("<I"), Struct("<Q")
-MOST_FRAMES = 16
-MOST_ELEMENTS = 10_000_000  # of an array
-REASON = 300  # letters that say why there is no answer
-MOST_BYTES = 128 << 20  # of a message
-# The header that numpy.save writes for plain numbers, to the letter. NumPy's own reader
-# evaluates the header as Python, and knows types that hold objects; this one cannot.
-HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][biuf][1248])', "
-    rb"'fortran_order': (True|False), 'shape': \(([0-9, ]{0,200})\), \} *\n",
-    re.DOTALL,
-)
+MAX_MESSAGE_BYTES = 128 << 20
+MAX_HEADER_BYTES = 1 << 14  # what describes the arrays of a message
+MAX_ARRAYS = 16  # of a message
+MAX_ELEMENTS = 10_000_000  # of an array
+MAX_DIMENSIONS = 8
+MAX_REASON_LETTERS = 300
+TOKEN_BYTES = 16  # that begin the words of a request, and of its answer
+TOO_MUCH = "gave more than the grader takes"
 
 
 class Failure(NamedTuple):
@@ -29,36 +23,34 @@ class Failure(NamedTuple):
     reason: str  # for people, after the name of the function: "raised ValueError: ..."
 
 
-def send(stream: BinaryIO, frames: Sequence[bytes]) -> None:
-    """Write a message: the number of its frames, then length and bytes of each.
+def send(connection: Connection, words: bytes, arrays: bytes) -> None:
+    """Write a message; nothing is pickled.
 
     Parameters
     ----------
-    stream : binary file
-        Where the other side reads.
-    frames : sequence of bytes
-        At most `MOST_FRAMES`.
+    connection : Connection
+        To the other side.
+    words : bytes
+        What the two sides agree on.
+    arrays : bytes
+        From `to_bytes`.
     """
-    lengths = [LENGTH.pack(len(frame)) for frame in frames]
-    stream.write(COUNT.pack(len(frames)))
-    for length, frame in zip(lengths, frames, strict=True):
-        stream.write(length)
-        stream.write(frame)
-    stream.flush()
+    connection.send_bytes(words)
+    connection.send_bytes(arrays)
 
 
-def receive(stream: BinaryIO) -> list[bytes]:
+def receive(connection: Connection) -> tuple[bytes, bytes]:
     """Read a message that `send` wrote, or that somebody forged.
 
     Parameters
     ----------
-    stream : binary file
-        Where the other side writes.
+    connection : Connection
+        To the other side.
 
     Returns
     -------
-    list of bytes
-        The frames, `MOST_FRAMES` of `MOST_BYTES` together at most.
+    words, arrays : bytes
+        `MAX_MESSAGE_BYTES` together at most.
 
     Raises
     ------
@@ -67,51 +59,55 @@ def receive(stream: BinaryIO) -> list[bytes]:
     ValueError
         If the message is larger; the rest of it was not read.
     """
-    (count,) = COUNT.unpack(_exactly(stream, COUNT.size))
-    room, frames = MOST_BYTES, []
-    for _ in range(count):
-        (length,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
-        room -= length
-        # Checked before anything is allocated: the sender may claim any length.
-        if count > MOST_FRAMES or room < 0:
-            raise ValueError("gave more than the grader takes")
-        frames.append(_exactly(stream, length))
-    return frames
+    words = _receive_bytes(connection, MAX_MESSAGE_BYTES)
+    return words, _receive_bytes(connection, MAX_MESSAGE_BYTES - len(words))
 
 
-def to_bytes(value) -> bytes:
-    """Write an array as the bytes of a .npy file.
+def _receive_bytes(connection: Connection, max_length: int) -> bytes:
+    try:
+        # The length that the sender claims is compared before anything is allocated.
+        return connection.recv_bytes(max_length)
+    except OSError as error:
+        if connection.readable:
+            raise EOFError("the other side ended") from error
+        raise ValueError(TOO_MUCH) from error
+
+
+def to_bytes(values: Sequence) -> bytes:
+    """Write arrays as the bytes of a safetensors file.
 
     Parameters
     ----------
-    value : array_like of bool, int or float
-        At most `MOST_ELEMENTS` numbers.
+    values : sequence of array_like of bool, int or float
+        At most `MAX_ARRAYS`, of at most `MAX_ELEMENTS` numbers each.
 
     Returns
     -------
     bytes
-        What `numpy.save` writes.
+        The arrays under the names 0, 1 and so on.
 
     Raises
     ------
     ValueError
-        If it holds something else, or more.
+        If they hold something else, or more.
     """
+    if len(values) > MAX_ARRAYS:
+        raise ValueError(TOO_MUCH)
+    return save({str(n): _numbers(value) for n, value in enumerate(values)})
+
+
+def _numbers(value) -> np.ndarray:
+    """Return an array of numbers without gaps, as `save` needs it."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"gave no array: {error}") from error
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise ValueError(f"gave values of type {array.dtype}, not numbers")
-    if array.size > MOST_ELEMENTS:
-        raise ValueError(f"gave {array.size:,} numbers, more than {MOST_ELEMENTS:,}")
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
+    _require_numbers(array)
+    return np.asarray(array, order="C")
 
 
-def from_bytes(content: bytes) -> np.ndarray:
-    """Read an array of numbers from the bytes of a .npy file; nothing is unpickled.
+def from_bytes(content: bytes) -> list[np.ndarray]:
+    """Read arrays of numbers from the bytes of a safetensors file.
 
     Parameters
     ----------
@@ -120,39 +116,40 @@ def from_bytes(content: bytes) -> np.ndarray:
 
     Returns
     -------
-    ndarray of bool, int, uint or float
-        The array, at most `MOST_ELEMENTS` numbers, in this machine's byte order.
+    list of ndarray of bool, int, uint or float
+        At most `MAX_ARRAYS`, of at most `MAX_ELEMENTS` numbers each, in this machine's
+        byte order.
 
     Raises
     ------
     ValueError
-        If the bytes are no such array.
+        If the bytes are no such arrays.
     """
-    header = HEADER.match(content)
-    if header is None:
+    # Before it is parsed: a long header could describe millions of empty arrays.
+    if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
         raise ValueError("gave something that is no array of numbers")
-    dtype, order = np.dtype(header[1].decode()), header[2] == b"True"
-    shape = tuple(int(side) for side in header[3].split(b",") if side.strip())
-    # Python's whole numbers do not overflow, so no product can look small.
-    fits = math.prod(shape) * dtype.itemsize == len(content) - header.end()
-    if not fits or len(shape) > 8 or max(shape, default=0) > MOST_ELEMENTS:
-        raise ValueError("gave an array whose shape does not fit its bytes")
-    if math.prod(shape) > MOST_ELEMENTS:
-        raise ValueError(f"gave more than {MOST_ELEMENTS:,} numbers")
-    return _plain(np.frombuffer(content, dtype, offset=header.end()), shape, order)
+    try:
+        found = load(content)
+        arrays = [found[str(n)] for n in range(len(found))]
+    except Exception as error:  # whatever a forged header makes the library raise
+        raise ValueError("gave something that is no array of numbers") from error
+    if len(arrays) > MAX_ARRAYS:
+        raise ValueError(TOO_MUCH)
+    for array in arrays:
+        _require_numbers(array)
+    return [_plain(array) for array in arrays]
 
 
-def _plain(values: np.ndarray, shape: tuple, fortran: bool) -> np.ndarray:
-    """Give the values their shape, in memory of their own."""
-    if values.dtype.kind == "b":
-        # A byte of 2 is neither True nor False, and comparisons disagree about it.
-        values = values.view(np.uint8) != 0
-    shaped = values.reshape(shape, order="F" if fortran else "C")
-    return shaped.astype(shaped.dtype.newbyteorder("="))
+def _require_numbers(array: np.ndarray) -> None:
+    """Refuse an array that may not cross."""
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise ValueError(f"gave values of type {array.dtype}, not numbers")
+    if array.size > MAX_ELEMENTS:
+        raise ValueError(f"gave {array.size:,} numbers, more than {MAX_ELEMENTS:,}")
+    if array.ndim > MAX_DIMENSIONS or max(array.shape, default=0) > MAX_ELEMENTS:
+        raise ValueError(f"gave an array of an odd shape, {array.shape}")
 
 
-def _exactly(stream: BinaryIO, length: int) -> bytes:
-    content = stream.read(length)
-    if content is None or len(content) < length:
-        raise EOFError("the other side ended")
-    return content
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Make True of any byte but 0: a forged 2 is neither, and comparisons disagree."""
+    return array.view(np.uint8).astype(bool) if array.dtype == bool else array

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.sandbox.isolation import ISOLATIONS, ROOT, SAMPLE, check_readable, isolation
-from lab.sandbox.messages import Failure, from_bytes
+from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits, Worker
 
 TAIL = 300  # bytes of what a worker that does not start says
@@ -117,22 +117,16 @@ class Sandbox:
         list of ndarray, or Failure
             What it gave, several for a tuple: arrays of bool, int, uint or float.
         """
-        answer = self._ask("call", function, *arguments)
-        if isinstance(answer, Failure):
-            return answer
-        try:
-            return [from_bytes(frame) for frame in answer]
-        except ValueError as error:
-            return Failure(str(error))
+        return self._ask("call", function, *arguments)
 
-    def file(self, name: str, most_bytes: int) -> bytes | Failure:
+    def file(self, name: str, max_bytes: int) -> bytes | Failure:
         """Read a file that the submission wrote where it runs.
 
         Parameters
         ----------
         name : str
             Of the file.
-        most_bytes : int
+        max_bytes : int
             How large it may be.
 
         Returns
@@ -140,14 +134,14 @@ class Sandbox:
         bytes or Failure
             Its content, of a regular file only.
         """
-        answer = self._ask("file", name, most_bytes)
+        answer = self._ask("file", name, max_bytes)
         if isinstance(answer, Failure):
             return answer
-        if len(answer) != 1 or len(answer[0]) > most_bytes:
-            return Failure(f"is larger than {most_bytes:,} bytes")
-        return answer[0]
+        if len(answer) != 1 or answer[0].nbytes > max_bytes:
+            return Failure(f"is larger than {max_bytes:,} bytes")
+        return answer[0].tobytes()
 
-    def _ask(self, *details) -> list[bytes] | Failure:
+    def _ask(self, *details) -> list[np.ndarray] | Failure:
         worker = self._ready()
         return worker if isinstance(worker, Failure) else worker.ask(*details)
 

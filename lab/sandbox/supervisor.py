@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import psutil
 
 from lab.sandbox.isolation import (
@@ -27,16 +29,25 @@ from lab.sandbox.isolation import (
     environment,
     inside,
 )
-from lab.sandbox.messages import REASON, Failure, receive, send, to_bytes
+from lab.sandbox.messages import (
+    MAX_REASON_LETTERS,
+    TOKEN_BYTES,
+    Failure,
+    from_bytes,
+    receive,
+    send,
+    to_bytes,
+)
 
-START = 60  # seconds within which Python starts on a busy machine
-TICK = 0.1  # seconds between two looks at a worker
-TASKS = 4  # threads for each process of the limit: frameworks start several
-OPEN_FILES = 512  # of a process
-READ = 1 << 16  # bytes of output read at once
-PAUSE = 0.01  # seconds between reads of what is thrown away, and looks at the dying
-MOMENT = 0.5  # seconds within which a process that hung up has ended
-PATIENCE = 5  # seconds within which the kernel ends a killed process
+START_TIMEOUT = 60  # seconds within which Python starts on a busy machine
+HANGUP_TIMEOUT = 0.5  # seconds within which a process that hung up has ended
+KILL_TIMEOUT = 5  # seconds within which the kernel ends a killed process
+WATCH_INTERVAL = 0.1  # seconds between two looks at a worker
+KILL_INTERVAL = 0.01  # seconds between two looks at the dying
+DISCARD_INTERVAL = 0.01  # seconds between two reads of what is thrown away
+OUTPUT_CHUNK = 1 << 16  # bytes of output read at once
+THREADS_PER_PROCESS = 4  # within the limit: frameworks start several
+MAX_OPEN_FILES = 512  # of a process
 CRASHED = "ended Python before there was an answer"
 
 
@@ -44,9 +55,7 @@ class Limits(NamedTuple):
     """What a submission may take; the defaults suit the course's assignment."""
 
     busy: float = 120  # seconds of CPU time, of one cell or call
-    wall: float = (
-        600  # seconds that it may last, on a machine that does other things too
-    )
+    wall: float = 600  # seconds that it lasts; the machine may do other things too
     total: float = 3600  # seconds, of all of them together
     cpu: int = 900  # seconds of CPU time, of each process
     memory: int = 4 << 30  # bytes, of all processes together
@@ -105,7 +114,8 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = self._start(kind, pictures, features, theirs)
-        self._socket, self._stream = ours, ours.makefile("rwb")
+        # The watcher shuts the socket down while a request waits for this copy of it.
+        self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
         for work in (self._watch, self._listen):
             threading.Thread(target=work, daemon=True).start()
 
@@ -132,7 +142,7 @@ class Worker:
         """Whether it can be asked."""
         return not self.reason
 
-    def ask(self, task: str, *details) -> list[bytes] | Failure:
+    def ask(self, task: str, *details) -> list[np.ndarray] | Failure:
         """Have a task done, within the time for one request.
 
         Parameters
@@ -144,18 +154,19 @@ class Worker:
 
         Returns
         -------
-        list of bytes, or Failure
-            The frames of the answer.
+        list of ndarray, or Failure
+            Arrays of bool, int, uint or float.
         """
-        seconds = START if task == "hello" else self._limits.wall
+        seconds = START_TIMEOUT if task == "hello" else self._limits.wall
         self._deadline = min(self._end, time.monotonic() + seconds)
         self._busy_before = _busy(self._group())
         # Only the answer to this request will do, not one forged ahead of it.
-        token = secrets.token_bytes(16)
+        token = secrets.token_bytes(TOKEN_BYTES)
         try:
-            send(self._stream, [token, *_request(task, details)])
-            answer = receive(self._stream)
-            if len(answer) < 2 or answer[0] != token:
+            words, arrays = _request(task, details)
+            send(self._connection, token + words, arrays)
+            words, arrays = receive(self._connection)
+            if not words.startswith(token):
                 raise ValueError("wrote into the answers")
         except ValueError as error:
             self.stop(str(error))
@@ -163,7 +174,7 @@ class Worker:
             self.stop()
         else:
             self._deadline, self._busy_before = self._end, math.inf
-            return Failure(_readable(answer[1])) if answer[1] else answer[2:]
+            return _answer(words[TOKEN_BYTES:], arrays)
         return Failure(self.reason)
 
     def stop(self, reason: str = "") -> None:
@@ -183,7 +194,7 @@ class Worker:
     def _cause(self) -> str:
         """Say why the process ended by itself."""
         with suppress(subprocess.TimeoutExpired):
-            code = abs(self._process.wait(MOMENT))
+            code = abs(self._process.wait(HANGUP_TIMEOUT))
             if code % 128 == signal.SIGXCPU:
                 return f"took more than {self._limits.cpu} s of CPU time"
         return CRASHED
@@ -211,7 +222,7 @@ class Worker:
 
     def _watch(self) -> None:
         """Look at what the worker takes until it ends."""
-        while not self._ended.wait(TICK):
+        while not self._ended.wait(WATCH_INTERVAL):
             excess = self._excess()
             if excess or self._process.poll() is not None:
                 self.stop(excess)
@@ -219,11 +230,11 @@ class Worker:
     def _listen(self) -> None:
         """Keep what is printed, up to the limit; what is more is thrown away."""
         with self._process.stdout as output:
-            while chunk := os.read(output.fileno(), READ):
+            while chunk := os.read(output.fileno(), OUTPUT_CHUNK):
                 room = self._limits.output - len(self.log)
                 self.log += chunk[: max(room, 0)]
                 if room <= 0:
-                    time.sleep(PAUSE)
+                    time.sleep(DISCARD_INTERVAL)
 
     def _excess(self) -> str:
         """Say which limit is passed, if any."""
@@ -249,14 +260,14 @@ class Worker:
 
 
 def _kernel_limits(limits: Limits, user: int | None) -> dict[str, int]:
-    """Give the limits that the kernel keeps for each process, by their names there."""
+    """Name the limits that the kernel keeps for each process as the kernel does."""
     # The kernel counts all processes of a user; the worker's own user has no other.
-    others = 0 if user is not None else len(_of_user(os.getuid())) * TASKS
+    others = 0 if user is not None else len(_of_user(os.getuid()))
     return {
         "cpu": limits.cpu,
         "fsize": limits.file,
-        "nofile": OPEN_FILES,
-        "nproc": others + limits.processes * TASKS,
+        "nofile": MAX_OPEN_FILES,
+        "nproc": (others + limits.processes) * THREADS_PER_PROCESS,
         # Frameworks reserve address space that they never use, so that space is not
         # limited; this counts what they could write to, and the watcher what they do.
         "data": 2 * limits.memory,
@@ -264,29 +275,34 @@ def _kernel_limits(limits: Limits, user: int | None) -> dict[str, int]:
     }
 
 
-def _request(task: str, details: tuple) -> list[bytes]:
-    """Write words and numbers as JSON, arrays as frames of their own."""
-    plain, frames = [task], []
+def _request(task: str, details: tuple) -> tuple[bytes, bytes]:
+    """Write words and numbers as JSON, which refers to the arrays beside it."""
+    words, arrays = [task], []
     for detail in details:
         if isinstance(detail, str | int | float):
-            plain.append(detail)
+            words.append(detail)
         else:
-            plain.append({"array": len(frames)})
-            frames.append(to_bytes(detail))
-    return [json.dumps(plain).encode(), *frames]
+            words.append({"array": len(arrays)})
+            arrays.append(detail)
+    return json.dumps(words).encode(), to_bytes(arrays)
 
 
-def _readable(reason: bytes) -> str:
-    """Give what a worker says as one line of bounded length."""
-    text = reason[:REASON].decode(errors="replace")
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+def _answer(reason: bytes, arrays: bytes) -> list[np.ndarray] | Failure:
+    """Read what a worker answers; a reason becomes one line of bounded length."""
+    if reason:
+        text = reason[:MAX_REASON_LETTERS].decode(errors="replace")
+        return Failure("".join(c if c.isprintable() else " " for c in text))
+    try:
+        return from_bytes(arrays)
+    except ValueError as error:
+        return Failure(str(error))
 
 
 def _await(group: list[psutil.Process]) -> None:
     """Wait until killed processes are gone, but for what their parents keep."""
-    until = time.monotonic() + PATIENCE
-    while any(map(_runs, group)) and time.monotonic() < until:
-        time.sleep(PAUSE)
+    end = time.monotonic() + KILL_TIMEOUT
+    while any(_runs(process) for process in group) and time.monotonic() < end:
+        time.sleep(KILL_INTERVAL)
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -311,16 +327,18 @@ def _busy(group: list[psutil.Process]) -> float:
     total = 0
     for process in group:
         with suppress(psutil.Error):
-            total += sum(process.cpu_times()[:4])
+            times = process.cpu_times()
+            total += times.user + times.system
+            total += times.children_user + times.children_system
     return total
 
 
 def _holds_more(group: list[psutil.Process], memory: int) -> bool:
-    """Say whether processes hold more memory than this together."""
+    """Tell whether processes hold more memory than this together."""
     if sum(_resident(process) for process in group) <= memory:
         return False
     # Pages that processes share were counted for each; the exact sum takes longer.
-    return sum(_share(process) for process in group) > memory
+    return sum(_proportional(process) for process in group) > memory
 
 
 def _resident(process: psutil.Process) -> int:
@@ -329,8 +347,8 @@ def _resident(process: psutil.Process) -> int:
     return 0
 
 
-def _share(process: psutil.Process) -> int:
-    """Give the resident bytes, those shared divided by the number of owners."""
+def _proportional(process: psutil.Process) -> int:
+    """Return the resident bytes, those shared divided by the number of owners."""
     try:
         return process.memory_full_info().pss
     except (psutil.Error, AttributeError):

@@ -4,14 +4,13 @@ Student code shares this process and may change anything in it. So nothing here
 protects the grader: what comes out is checked there.
 """
 
-import io
 import json
 import os
 import resource
-import socket
 import stat
 import sys
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from signal import SIGKILL
 
@@ -19,8 +18,18 @@ import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from lab.sandbox.messages import REASON, Failure, receive, send, to_bytes
+from lab.sandbox.messages import (
+    MAX_REASON_LETTERS,
+    TOKEN_BYTES,
+    Failure,
+    from_bytes,
+    receive,
+    send,
+    to_bytes,
+)
 from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control, forbid
+
+NO_ARRAYS = to_bytes([])
 
 
 class Shell(InteractiveShell):
@@ -35,27 +44,29 @@ class Shell(InteractiveShell):
 def main() -> None:
     """Answer requests until the grader hangs up."""
     _limit(**json.loads(sys.argv[1]))
-    stream = _channel()
+    connection = _connection()
     shell, home = _shell(), Path.cwd()
     tasks = {
-        "hello": lambda: [],
+        "hello": lambda: NO_ARRAYS,
         "cell": lambda source: _run(shell, source),
         "call": lambda name, *values: _call(shell, name, values),
-        "file": lambda name, most: _file(home / name, most),
+        "file": lambda name, max_bytes: _file(home / name, max_bytes),
     }
     with suppress(EOFError):
         while True:
-            token, *frames = receive(stream)
-            task, *details = _understand(frames)
-            send(stream, [token, *_answer(tasks[task], details)])
+            words, arrays = receive(connection)
+            token, request = words[:TOKEN_BYTES], json.loads(words[TOKEN_BYTES:])
+            task, *details = _with_arrays(request, from_bytes(arrays))
+            reason, arrays = _answer(tasks[task], details)
+            send(connection, token + reason, arrays)
 
 
 def _limit(**limits: int) -> None:
     """Take the limits on; they hold for every process started later."""
     for name, limit in limits.items():
-        kind = getattr(resource, f"RLIMIT_{name.upper()}")
-        # The kernel warns at the first number and kills at the second.
-        resource.setrlimit(kind, (limit, limit + (name == "cpu")))
+        # Of CPU time the kernel warns at the first number and kills at the second.
+        hard = limit + 1 if name == "cpu" else limit
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (limit, hard))
     if sys.platform == "linux":
         control(PR_SET_PDEATHSIG, SIGKILL)
         # Should memory run out all the same, the kernel ends this before the grader.
@@ -63,12 +74,12 @@ def _limit(**limits: int) -> None:
         forbid()
 
 
-def _channel():
+def _connection() -> Connection:
     """Take the socket to the grader away from standard input."""
-    channel = socket.socket(fileno=os.dup(0))
+    connection = Connection(os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout.reconfigure(line_buffering=True)
-    return channel.makefile("rwb")
+    return connection
 
 
 def _shell() -> Shell:
@@ -78,32 +89,30 @@ def _shell() -> Shell:
     return Shell.instance(config=config)
 
 
-def _understand(frames: list[bytes]) -> list:
-    """Turn a request into the task and its details: words, numbers and arrays."""
-    details = json.loads(frames[0])
-    arrays = [np.load(io.BytesIO(f), allow_pickle=False) for f in frames[1:]]
-    return [arrays[d["array"]] if isinstance(d, dict) else d for d in details]
+def _with_arrays(request: list, arrays: list[np.ndarray]) -> list:
+    """Put arrays into a request, where its words refer to them."""
+    return [arrays[d["array"]] if isinstance(d, dict) else d for d in request]
 
 
-def _answer(task, details: list) -> list[bytes]:
-    """Do a task; the first frame says what went wrong, arrays follow."""
+def _answer(task, details: list) -> tuple[bytes, bytes]:
+    """Do a task; return what went wrong, if anything did, and the arrays."""
     try:
         outcome = task(*details)
     except BaseException as error:  # SystemExit too: a submission may not end this
         outcome = Failure(f"raised {_describe(error)}")
     if isinstance(outcome, Failure):
-        return [outcome.reason[:REASON].encode(errors="replace")]
-    return [b"", *outcome]
+        return outcome.reason[:MAX_REASON_LETTERS].encode(errors="replace"), NO_ARRAYS
+    return b"", outcome
 
 
-def _run(shell: Shell, source: str) -> list[bytes] | Failure:
+def _run(shell: Shell, source: str) -> bytes | Failure:
     """Run a cell as Jupyter does."""
     result = shell.run_cell(source)
     error = result.error_before_exec or result.error_in_exec
-    return Failure(f"raised {_describe(error)}") if error else []
+    return Failure(f"raised {_describe(error)}") if error else NO_ARRAYS
 
 
-def _call(shell: Shell, name: str, values: tuple) -> list[bytes] | Failure:
+def _call(shell: Shell, name: str, values: tuple) -> bytes | Failure:
     """Call a function of the submission; a tuple gives several arrays."""
     if name not in shell.user_ns:
         return Failure("is not defined")
@@ -113,13 +122,12 @@ def _call(shell: Shell, name: str, values: tuple) -> list[bytes] | Failure:
         shell.showtraceback()
         return Failure(f"raised {_describe(error)}")
     try:
-        answers = answer if isinstance(answer, tuple) else (answer,)
-        return [to_bytes(part) for part in answers]
+        return to_bytes(answer if isinstance(answer, tuple) else (answer,))
     except ValueError as error:
         return Failure(str(error))
 
 
-def _file(path: Path, most: int) -> list[bytes] | Failure:
+def _file(path: Path, max_bytes: int) -> bytes | Failure:
     """Read a file, no link and no pipe, up to one byte more than wanted."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -128,13 +136,13 @@ def _file(path: Path, most: int) -> list[bytes] | Failure:
     with open(number, "rb") as file:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             return Failure("is no regular file")
-        return [file.read(most + 1)]
+        return to_bytes([np.frombuffer(file.read(max_bytes + 1), np.uint8)])
 
 
 def _describe(error: BaseException) -> str:
     """Name an error; its own text may fail."""
     with suppress(BaseException):
-        return f"{type(error).__name__}: {str(error)[:REASON]}"
+        return f"{type(error).__name__}: {str(error)[:MAX_REASON_LETTERS]}"
     return type(error).__name__
 
 

@@ -410,13 +410,13 @@ def attack():
 
 
 FORGE = """
-import io, os, socket
-from lab.sandbox.messages import send
-forged = io.BytesIO()
-{what}
+import os, struct
+def message(*parts):
+    return b"".join(struct.pack("!i", len(part)) + part for part in parts)
+forged = {what}
 for number in range(3, 64):
     try:
-        os.write(number, forged.getvalue())
+        os.write(number, forged)
     except OSError:
         pass
 np.save("answer.npy", np.full(3, 20))
@@ -427,11 +427,12 @@ np.save("honest.npy", np.full(3, 20))
 @pytest.mark.parametrize(
     "what",
     [
-        "send(forged, [b'', b'', open('/dev/urandom', 'rb').read(99)])",
-        "send(forged, [b'\\0' * 16, b''])",
-        "send(forged, [])",
-        "forged.write(b'\\xff' * 4096)",
-        "forged.write(b'\\x01\\0\\0\\0' + b'\\xff' * 8)",
+        "message(b'', open('/dev/urandom', 'rb').read(99))",
+        "message(b'\\0' * 16, b'')",
+        "message(b'', b'')",
+        "b'\\xff' * 4096",
+        "struct.pack('!iQ', -1, 1 << 62)",
+        "message(b'\\0' * 16) + struct.pack('!iQ', -1, 1 << 62)",
     ],
 )
 def test_forged_answers_cost_the_cell(attacked, what):
@@ -440,30 +441,44 @@ def test_forged_answers_cost_the_cell(attacked, what):
 
 
 @pytest.mark.parametrize(
+    "what",
+    ["struct.pack('!i', 1 << 20)", "b'\\0'", "message(b'\\0' * 99) + b'\\0\\0'"],
+)
+def test_half_a_message_keeps_nobody_waiting(attacked, what):
+    cell = FORGE.replace("{what}", what) + "import time\ntime.sleep(60)"
+    with attacked(cell, wall=1) as box:
+        assert box.failures == {1: "did not end within 1 s"}
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [
         ("b'\\x80\\x04N.'", "gave something that is no array of numbers"),
         ("pickle.dumps(Run())", "gave something that is no array of numbers"),
         (
-            "b\"\\x93NUMPY\\x01\\0\\x46\\0{'descr': '<f8', 'fortran_order': False, "
-            "'shape': (1000000000,), }\\n\"",
-            "gave an array whose shape does not fit its bytes",
+            "(75).to_bytes(8, 'little') + "
+            'b\'{"0": {"dtype": "F64", "shape": [1000000000], "data_offsets": [0, 0]}}  \'',
+            "gave something that is no array of numbers",
+        ),
+        (
+            "saved({'0': np.zeros(7, complex).astype(np.complex64)})",
+            "gave values of type complex64, not numbers",
         ),
     ],
 )
 def test_forged_bytes_in_place_of_an_array(attacked, tmp_path, content, reason):
     cell = f"""
-import os, pickle
+import pickle
+from lab.sandbox import messages
 class Run:
     def __reduce__(self):
+        import os
         return os.mkdir, ({str(tmp_path / "unpickled")!r},)
-saved = np.save
-def save(stream, array, **options):
-    if array.size == 7:
-        stream.write({content})
-    else:
-        saved(stream, array, **options)
-np.save = save
+saved = messages.save
+def save(arrays):
+    forge = any(array.size == 7 for array in arrays.values())
+    return {content} if forge else saved(arrays)
+messages.save = save
 def attack():
     return np.zeros(7)
 """
