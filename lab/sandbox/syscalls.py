@@ -1,7 +1,8 @@
 """Forbid a worker the system calls that lead around its limits (Linux seccomp).
 
 The filter is classic BPF, as Documentation/userspace-api/seccomp_filter.rst of the
-Linux kernel describes it; a process and its children never get rid of it.
+Linux kernel describes it; a process and its children never get rid of it. The binding
+on PyPI, pyseccomp, needs libseccomp.so of the system, which pip cannot install.
 """
 
 import ctypes
