@@ -1,7 +1,8 @@
 """Pre-trained networks; `pytorch` and `tensorflow` beside this file load them."""
 
-from utils.backbones.base import WeightsUnavailable, find_class, imagenet_classes
+from utils.backbones.base import find_class, imagenet_classes
 from utils.backbones.table import BACKBONES, EMBEDDED, find
+from utils.backbones.weights import WeightsUnavailable
 
 __all__ = [
     "BACKBONES",

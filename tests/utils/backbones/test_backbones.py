@@ -1,5 +1,7 @@
 """Both frameworks read one weight file and agree; preprocessing lives inside."""
 
+import collections
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import torch
 import torchvision
 from PIL import Image
 
-from utils.backbones import base, pytorch, tensorflow
-from utils.backbones.base import WeightsUnavailable, find_class
+from utils.backbones import pytorch, tensorflow, weights
+from utils.backbones.base import find_class
 from utils.backbones.table import BACKBONES, EMBEDDED
+from utils.backbones.weights import WeightsUnavailable, read_weights
 from utils.data.datasets import load_photographs
 from utils.data.images import load_images
 
@@ -240,9 +244,55 @@ def test_a_changed_weight_file_is_refused(monkeypatch, tmp_path):
     file = f"efficientnet-lite0-{facts.sha256[:8]}.pth"
     (tmp_path / facts.package / "models" / file).write_bytes(b"not the weights")
     monkeypatch.syspath_prepend(tmp_path)
-    weights_file = base.weights_file.__wrapped__  # without what it remembers
+    weights_file = weights.weights_file.__wrapped__  # without what it remembers
     with pytest.raises(ValueError, match="not the published file"):
         weights_file("efficientnet_lite0")
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_weights_are_read_as_pytorch_reads_them(name):
+    file = weights.weights_file(name)
+    found, wanted = read_weights(file), torch.load(file, weights_only=True)
+    assert list(found) == list(wanted)
+    for key, array in found.items():
+        np.testing.assert_array_equal(array, wanted[key].numpy())
+
+
+def test_tensorflow_needs_no_pytorch():
+    code = (
+        "import sys; from utils.backbones.tensorflow import load_backbone; "
+        "load_backbone('efficientnet_lite0'); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+class Command:
+    """Would run a command where an unpickler is trusting."""
+
+    def __reduce__(self):
+        return print, ("this must not be printed",)
+
+
+@pytest.mark.parametrize("content", [Command(), torch.nn.Linear(1, 1), {"a": {1, 2}}])
+def test_weights_that_are_no_plain_state_dict_are_refused(tmp_path, capfd, content):
+    file = tmp_path / "forged.pth"
+    head = (weights.MAGIC_NUMBER, weights.PROTOCOL, {})
+    with file.open("wb") as stream:
+        for part in (*head, content, []):
+            pickle.dump(part, stream)
+    with pytest.raises(ValueError, match="forged.pth is no"):
+        read_weights(file)
+    assert "printed" not in capfd.readouterr().out
+
+
+def test_weights_outside_of_their_storage_are_refused(tmp_path):
+    file = tmp_path / "short.pth"
+    state = collections.OrderedDict(a=torch.ones(4))
+    torch.save(state, file, _use_new_zipfile_serialization=False)
+    assert read_weights(file)["a"].tolist() == [1, 1, 1, 1]
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(ValueError, match="short.pth is no"):
+        read_weights(file)
 
 
 def test_tensorflow_first_is_an_error_not_a_crash():
