@@ -10,6 +10,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
@@ -213,6 +214,13 @@ def tiny(monkeypatch):
 def _lines(folder):
     with open(folder / "sample.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_drawing_leaves_no_process_behind(tmp_path, tiny):
+    """A process that the grader started would wait five minutes for idle workers."""
+    draw_sample(tmp_path / "sample")
+    children = psutil.Process().children(recursive=True)
+    assert not any("LokyProcess" in " ".join(child.cmdline()) for child in children)
 
 
 def test_the_sample_is_listed_split_and_drawn_once(tmp_path, tiny):

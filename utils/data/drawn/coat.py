@@ -220,11 +220,8 @@ def _solid(s, coat):
 
 def _ticked_body(s, coat):
     band = np.clip(0.35 + 0.4 * s.hair, 0, 1) * 0.75
-    return [
-        (band, coat.second),
-        (0.8 * _under(s), coat.third),
-        (_tail_tip(s, 0.8), coat.second),
-    ]
+    tip = _tail_tip(s, 0.8)
+    return [(band, coat.second), (0.8 * _under(s), coat.third), (tip, coat.second)]
 
 
 def _ticked_head(s, coat):
@@ -234,12 +231,8 @@ def _ticked_head(s, coat):
 
 
 def _tabby_body(s, coat):
-    stripes = 0.9 * _stripes(s, coat)
-    return [
-        (0.7 * _under(s), coat.third),
-        (stripes, coat.second),
-        (_tail_tip(s, 0.85), coat.second),
-    ]
+    stripes, tip = 0.9 * _stripes(s, coat), _tail_tip(s, 0.85)
+    return [(0.7 * _under(s), coat.third), (stripes, coat.second), (tip, coat.second)]
 
 
 def _tabby_head(s, coat):
@@ -248,19 +241,13 @@ def _tabby_head(s, coat):
 
 
 def _spotted_body(s, coat):
-    return [
-        (0.75 * _under(s), coat.third),
-        (0.95 * _spots(s, coat, 0.0), coat.second),
-        (_tail_tip(s, 0.85), coat.second),
-    ]
+    spots, tip = 0.95 * _spots(s, coat, 0.0), _tail_tip(s, 0.85)
+    return [(0.75 * _under(s), coat.third), (spots, coat.second), (tip, coat.second)]
 
 
 def _rosette_body(s, coat):
-    return [
-        (0.8 * _under(s), coat.third),
-        (0.95 * _spots(s, coat, 0.75), coat.second),
-        (_tail_tip(s, 0.8), coat.second),
-    ]
+    rings, tip = 0.95 * _spots(s, coat, 0.75), _tail_tip(s, 0.8)
+    return [(0.8 * _under(s), coat.third), (rings, coat.second), (tip, coat.second)]
 
 
 def _points_body(s, coat):

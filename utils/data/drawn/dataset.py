@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from tqdm.auto import tqdm
 
@@ -149,8 +150,12 @@ def _draw_pictures(drawing):
         joblib.delayed(_save)(drawing / row.path, row.breed, seed) for row, seed in rows
     )
     done = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(work)
-    for _ in tqdm(done, "Drawing the sample", len(rows), unit="picture"):
-        pass
+    try:
+        for _ in tqdm(done, "Drawing the sample", len(rows), unit="picture"):
+            pass
+    finally:
+        # Else they wait for more work, and a process of multiprocessing for them.
+        get_reusable_executor().shutdown(wait=True)
 
 
 def _save(path, breed, seed):
