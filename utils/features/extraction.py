@@ -36,7 +36,8 @@ def extract(
     """Compute the frozen features of pictures, or read them from the cache.
 
     A run that is interrupted goes on from its last 1,024 pictures when it is called
-    again. Large JPEGs are decoded at a reduced scale (`utils.images.stream_images`).
+    again. Large JPEGs are decoded at a reduced scale
+    (`utils.data.images.stream_images`).
 
     Parameters
     ----------
@@ -55,7 +56,8 @@ def extract(
     flip : bool
         True gives the mean of the features of each picture and its mirror image.
     engine : {"framework", "openvino"}, optional
-        What runs the network; by default the fastest (`utils.engine.choose_engine`).
+        What runs the network; by default the fastest
+        (`utils.features.engines.choose_engine`).
 
     Returns
     -------

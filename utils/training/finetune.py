@@ -206,7 +206,8 @@ def make_parser(framework: str) -> argparse.ArgumentParser:
         Its answers are the fields of `Options`.
     """
     text = "Fine-tune a backbone's last stage on 37 breeds of pets."
-    program = f"python -m utils.finetune.{framework}"
+    module = {"pytorch": "finetune_pytorch", "tensorflow": "launch_tensorflow"}
+    program = f"python -m utils.training.{module[framework]}"
     parser = argparse.ArgumentParser(prog=program, description=text)
     out = DATA / "weights" / f"fine-tuned-{framework}.safetensors"
     defaults = Options(out=out)
