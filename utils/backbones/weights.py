@@ -17,7 +17,9 @@ from utils.files import offline, package_file
 # each storage as its length and its bytes.
 MAGIC_NUMBER, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-UNFIT = (AttributeError, TypeError, ValueError)
+# What a damaged or forged file makes the unpickler and NumPy raise.
+DAMAGE = (pickle.UnpicklingError, EOFError, LookupError)
+DAMAGE += (AttributeError, TypeError, ValueError)
 
 
 class WeightsUnavailable(Problem):
@@ -105,8 +107,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     content = io.BytesIO(path.read_bytes())
     try:
         return _state(content)
-    # What a damaged or forged file makes the unpickler and NumPy raise.
-    except (pickle.UnpicklingError, EOFError, LookupError, *UNFIT) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path.name} is no plain state dict: {error}") from error
 
 
