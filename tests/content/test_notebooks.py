@@ -1,6 +1,7 @@
 """The rules that every notebook keeps, and those that a pair of twins keeps."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
@@ -215,6 +216,25 @@ def shows_drawn_pets_only(notebook):
         yield "a picture is attached to a cell"
 
 
+def uses_what_the_course_offers(notebook):
+    trees = [tree(cell) for cell in code_cells(notebook.cells)]
+    nodes = [node for each in trees for node in ast.walk(each)]
+    from_utils = (
+        node.names
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module == "utils"
+    )
+    packages = {alias.name for names in from_utils for alias in names}
+    for node in nodes:
+        if (
+            isinstance(node, ast.Attribute)
+            and getattr(node.value, "id", "") in packages
+        ):
+            package = importlib.import_module(f"utils.{node.value.id}")
+            if not hasattr(package, node.attr):
+                yield f"utils.{node.value.id} has no {node.attr}"
+
+
 def names_no_place_of_a_machine(notebook):
     for text in texts(notebook):
         if (place := PLACE.search(text)) or str(ROOT) in text:
@@ -288,6 +308,7 @@ RULES = [
     checks_most_cells,
     describes_every_picture,
     shows_drawn_pets_only,
+    uses_what_the_course_offers,
     names_no_place_of_a_machine,
     stays_small,
     has_few_framework_cells,
@@ -413,6 +434,12 @@ PLANTED = [
         lambda n: n.cells[3].outputs[0].update(text="photographs: Pets, COURSE_DATA\n"),
     ),
     (shows_drawn_pets_only, lambda n: n.cells[0].update(attachments={"a.png": {}})),
+    (
+        uses_what_the_course_offers,
+        lambda n: n.cells[2].update(
+            source="from utils import data\ndata.load_horses()"
+        ),
+    ),
     (
         names_no_place_of_a_machine,
         lambda n: n.cells[3].outputs[0].update(text="at /home/tom/x"),

@@ -1,6 +1,7 @@
 """Pictures: datasets, loading, and what is wrong with files."""
 
 from utils.data.datasets import (
+    SAMPLE,
     Pictures,
     load_cats_vs_dogs,
     load_folder,
@@ -13,6 +14,7 @@ from utils.files import DATA
 
 __all__ = [
     "DATA",
+    "SAMPLE",
     "Pictures",
     "load_cats_vs_dogs",
     "load_folder",

@@ -1,7 +1,13 @@
 """Every figure of the course: each function returns one `Figure` with alt text."""
 
 from utils.plot.animation import Animation
-from utils.plot.charts import plot_budget, plot_confusion, plot_curves, plot_history
+from utils.plot.charts import (
+    STYLES,
+    plot_budget,
+    plot_confusion,
+    plot_curves,
+    plot_history,
+)
 from utils.plot.control import Control
 from utils.plot.figure import Figure
 from utils.plot.pictures import (
@@ -13,6 +19,7 @@ from utils.plot.pictures import (
 )
 
 __all__ = [
+    "STYLES",
     "Animation",
     "Control",
     "Figure",
