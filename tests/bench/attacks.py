@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.content.lesson import adversarial
 from utils.adversarial.verification import distances, judge
-from utils.data import datasets as data
+from utils import data
 from utils.measure import Meter, alone
 
 BACKBONE, STEPS = "efficientnet_lite0", 100

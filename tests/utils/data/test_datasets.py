@@ -17,6 +17,7 @@ from utils.data import datasets as data
 from utils.data import quarantine
 from utils.data.archives import NoNetwork
 from utils.data.decode import UnreadablePicture
+from utils.data.duplicates import report_duplicates
 from utils.data.images import load_images
 
 BREEDS = [f"Some breed {index:02d}" for index in range(37)]
@@ -482,4 +483,4 @@ def test_published_numbers(monkeypatch):
     assert (len(train.paths), len(val.paths)) == (2944, 736)
     assert train.class_names[0] == "Abyssinian"
     assert train.class_names[36] == "yorkshire terrier"
-    assert len(data.report_duplicates(train, val)) == 4
+    assert len(report_duplicates(train, val)) == 4
