@@ -1,6 +1,7 @@
 """The house keeps its rooms: no circles, nothing imports upwards, faces are names."""
 
 import ast
+import importlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -93,3 +94,38 @@ def test_readme_explains_every_entry_of_utils():
     rows = re.findall(r"^\| `utils/(\w+)(?:\.py|/)` \| \S.* \|$", readme, re.MULTILINE)
     assert sorted(rows) == sorted(entries)
     assert len(entries) <= MAX_ENTRIES
+
+
+def taken(path: Path) -> set[tuple[str, str]]:
+    """List what a file takes from the course's modules, by module and name."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    hidden = {n.arg for n in nodes if isinstance(n, ast.arg)}
+    hidden |= {
+        n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    hidden |= {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    imported = [
+        (node.module, alias.name, alias.asname or alias.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES
+        for alias in node.names
+    ]
+    bound = {local: f"{module}.{name}" for module, name, local in imported}
+    return {(module, name) for module, name, _ in imported} | {
+        (bound[node.value.id], node.attr)
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id not in hidden
+        and bound.get(node.value.id) in MODULES
+    }
+
+
+@pytest.mark.parametrize("folder", ["utils", "lab", "tools", "tests"])
+def test_modules_offer_what_is_taken_from_them(folder):
+    # Some code runs only with photographs, where few would see that a name has moved.
+    for path in (ROOT / folder).rglob("*.py"):
+        for module, name in taken(path):
+            offers = hasattr(importlib.import_module(module), name)
+            missing = f"{path} takes {name} from {module}"
+            assert offers or f"{module}.{name}" in MODULES, missing

@@ -10,8 +10,8 @@ import foolbox
 import numpy as np
 
 from tests.content.lesson import adversarial
-from utils.adversarial.verification import distances, judge
 from utils import data
+from utils.adversarial.verification import distances, judge
 from utils.measure import Meter, alone
 
 BACKBONE, STEPS = "efficientnet_lite0", 100
