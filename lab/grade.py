@@ -17,13 +17,14 @@ from lab.grading.grading import digest, grade_submission
 from lab.grading.record import Record, Setting, isolations
 from lab.grading.submissions import Submission, Unreadable, find_submissions
 from lab.questions.predictions import score_predictions
-from lab.sandbox.isolation import ISOLATIONS, isolation
+from lab.sandbox.isolation import ISOLATIONS, strongest_isolation
 from lab.sandbox.supervisor import Limits
 from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control
 from utils.command import Problem
 from utils.training.cluster import spread
 
-WAITING = 5  # times as long as it may compute, a cell may take on a busy machine
+WALL_FACTOR = 5  # times as long as it may compute, a cell may take: others compute too
+
 
 QUESTIONS_CODE = Path(__file__).with_name("questions")
 
@@ -133,7 +134,7 @@ def _grade_for(grader: int, submission: Submission, setting: Setting) -> Record:
 def _setting(options: argparse.Namespace) -> Setting:
     """Read the answers and make sure of the isolation."""
     require = ISOLATIONS[0] if options.require_isolation else ISOLATIONS[-1]
-    if options.require_isolation and isolation() != require:
+    if options.require_isolation and strongest_isolation() != require:
         raise Problem(
             f"{require} does not work here, so nothing was graded. On Debian and "
             f"Ubuntu: apt install {require}."
@@ -147,7 +148,7 @@ def _setting(options: argparse.Namespace) -> Setting:
     # Other machines of a cluster have another current folder.
     records = options.out.resolve() / "records"
     folders = [each and each.resolve() for each in (options.data, options.withheld)]
-    limits = Limits(busy=options.seconds, wall=WAITING * options.seconds)
+    limits = Limits(busy=options.seconds, wall=WALL_FACTOR * options.seconds)
     return Setting(
         records, version, seed, pictures, *folders, require=require, limits=limits
     )

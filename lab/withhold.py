@@ -18,7 +18,7 @@ from utils.data.datasets import SPLITS, Pictures, load_pets
 from utils.data.decode import read_picture
 from utils.files import replacing
 
-COUNT = 370  # ten of each breed: the interval of 90 % is 3 points to either side
+PICTURES = 370  # ten of each breed: the interval of 90 % is 3 points to either side
 CROP = 0.04  # of a side, at most, on each side
 SCALE = (0.9, 1.0)
 QUALITY = (85, 95)  # of the JPEG
@@ -96,7 +96,7 @@ def withhold(pictures: Pictures, count: int, out: Path, answers: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab.withhold", description=__doc__)
     add = parser.add_argument
-    add("--count", type=int, default=COUNT, help=f"how many pictures ({COUNT})")
+    add("--count", type=int, default=PICTURES, help=f"how many pictures ({PICTURES})")
     add("--out", type=Path, required=True, help="new folder, which students get")
     add("--answers", type=Path, required=True, help="new file, which nobody gets")
     split = "from which pictures; students have train and val"

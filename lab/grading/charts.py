@@ -12,7 +12,7 @@ from lab.questions.table import automatic_parts, automatic_points
 from utils.plot.figure import BLUE, SMALL, TEXT, Figure
 
 WIDTH = 4.5  # inches, the figures; they still read well on a phone
-MOST_PAIRS = 10
+MAX_PAIRS = 10
 
 
 def plot_points(totals: list[float]) -> Figure:
@@ -83,7 +83,7 @@ def plot_pairs(records: list[Record]) -> Figure:
     for record in records:
         for one, other, count in record.mistakes:
             pairs[" and ".join(sorted([one, other]))] += count
-    most = dict(pairs.most_common(MOST_PAIRS))
+    most = dict(pairs.most_common(MAX_PAIRS))
     return _bars(most, map(str, most.values()), "Pictures taken for the other breed")
 
 

@@ -29,7 +29,7 @@ PREDICTIONS = "predictions"
 PREDICTIONS_FILE = "predictions.csv"
 PREDICTIONS_BYTES = 1 << 20
 REASON_LETTERS = 300
-MOST_REMARKS = 10  # one cell that fails brings others with it
+MAX_REMARKS = 10  # one cell that fails brings others with it
 ROUNDING = 1e-9  # points
 
 
@@ -169,7 +169,7 @@ def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record
         *submission[:4],
         key="",
         scores=scores,
-        remarks=[*remarks, *failed[:MOST_REMARKS]],
+        remarks=[*remarks, *failed[:MAX_REMARKS]],
         flags=sorted(set(flags), key=flags.index),
         mistakes=count_mistakes(text, setting.pictures),
         isolation=answers.isolation,

@@ -14,7 +14,7 @@ from lab.questions.points import POINTS
 # Points for an accuracy, with straight lines between: nothing for guessing one of 37.
 CURVE = ((1 / 37, 0), (0.3, 1), (0.5, 2), (0.7, 3), (0.8, 4), (0.88, 5))
 HEADER = ["picture", "breed"]
-MOST_CHARACTERS = 1_000_000  # in predictions.csv: 20,000 pictures and more
+MAX_CHARACTERS = 1_000_000  # in predictions.csv: 20,000 pictures and more
 
 
 def check_predictions(file: Path | str, names: Iterable[str], breeds: list[str]):
@@ -112,8 +112,8 @@ def _read_predictions(text, names: Iterable[str]) -> tuple[dict[str, str], list[
     """Read the breed of each picture named once, and remark on the rest."""
     if not isinstance(text, str):
         return {}, [f"predictions.csv {getattr(text, 'reason', 'is not there')}"]
-    if len(text) > MOST_CHARACTERS:
-        return {}, [f"predictions.csv has over {MOST_CHARACTERS:,} characters"]
+    if len(text) > MAX_CHARACTERS:
+        return {}, [f"predictions.csv has over {MAX_CHARACTERS:,} characters"]
     try:
         rows = [row for row in csv.reader(io.StringIO(text.lstrip("\ufeff"))) if row]
     except csv.Error:

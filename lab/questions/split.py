@@ -4,7 +4,7 @@ import numpy as np
 
 from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
 
-SHARE = (0.1, 0.3)  # of a class, held out by a split that is meant to take a fifth
+MIN_HELD_OUT, MAX_HELD_OUT = 0.1, 0.3  # of a class; a fifth is asked for
 
 # 1 Split
 
@@ -50,11 +50,11 @@ def _prove_stratified(calls, answers) -> None:
         held, (labels, *_) = _held_out(call, answer), call.arguments
         for label in np.unique(labels):
             share = held[labels == label].mean()
-            if not SHARE[0] <= share <= SHARE[1]:
+            if not MIN_HELD_OUT <= share <= MAX_HELD_OUT:
                 raise Wrong(
                     f"{share:.0%} of class {label} are held out; expected "
-                    f"{SHARE[0]:.0%} to {SHARE[1]:.0%} of every class, rare ones too: "
-                    "choose within each class."
+                    f"{MIN_HELD_OUT:.0%} to {MAX_HELD_OUT:.0%} of every class, "
+                    "rare ones too: choose within each class."
                 )
 
 

@@ -38,7 +38,7 @@ THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "TF_INTRAOP", "TF_INTEROP")
 
 
 @cache
-def isolation() -> str:
+def strongest_isolation() -> str:
     """Find the strongest isolation that works here, by trying.
 
     Returns

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.sandbox.isolation import ISOLATIONS, ROOT, SAMPLE, check_readable, isolation
+from lab.sandbox.isolation import (
+    ISOLATIONS,
+    ROOT,
+    SAMPLE,
+    check_readable,
+    strongest_isolation,
+)
 from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits, Worker
 
-TAIL = 300  # bytes of what a worker that does not start says
+LOG_TAIL = 300  # bytes of what a worker that does not start says
 
 
 class Sandbox:
@@ -162,7 +168,7 @@ class Sandbox:
             if not isinstance(hello, Failure):
                 self._run_cells(self._worker)
             elif time.monotonic() < self._end:
-                said = self._worker.log[-TAIL:].decode(errors="replace")
+                said = self._worker.log[-LOG_TAIL:].decode(errors="replace")
                 return Failure(f"could not be started ({hello.reason}): {said}")
         return self._worker
 
@@ -187,7 +193,7 @@ def _at_least(require: str) -> str:
     """Give the isolation that works here, unless it is weaker than required."""
     if require not in ISOLATIONS:
         raise ValueError(f"require is {require!r}, expected one of {ISOLATIONS}.")
-    there = isolation()
+    there = strongest_isolation()
     if ISOLATIONS.index(there) > ISOLATIONS.index(require):
         raise RuntimeError(
             f"The strongest isolation that works here is {there}, and {require} is "

@@ -70,7 +70,7 @@ LIMITS = Limits(
 def main(kind: str) -> None:
     """Try everything once; an assertion says what was not kept."""
     os.environ["SECRET"] = "secret"
-    sandbox.isolation = lambda: kind
+    sandbox.strongest_isolation = lambda: kind
     with tempfile.TemporaryDirectory() as folder:
         tempfile.tempdir = folder  # what the sandbox writes is seen here
         photographs = Path(folder, "photographs")

@@ -12,7 +12,7 @@ from PIL import Image
 from lab import grade
 from lab.questions.points import POINTS
 from lab.questions.table import QUESTIONS
-from lab.sandbox.isolation import isolation
+from lab.sandbox.isolation import strongest_isolation
 from tests.lab.cells import foreign_processes
 from tests.lab.grading.test_grading import PICTURES, PREDICTIONS, SOLUTIONS
 
@@ -84,7 +84,7 @@ def withheld(tmp_path):
 
 
 def test_nobody_gains_and_nobody_else_loses(tmp_path, withheld, monkeypatch):
-    if isolation() != "bubblewrap":
+    if strongest_isolation() != "bubblewrap":
         pytest.skip("needs bubblewrap")
     monkeypatch.setattr(grade, "shared_features", lambda data, withheld: ())
     _hand_in(tmp_path / "in")

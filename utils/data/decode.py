@@ -39,9 +39,9 @@ FORMATS = {
     ".tiff": "TIFF",
 }
 DECODERS = sorted(set(FORMATS.values()))
-LEAST_SIDE = 16  # pixels
-MOST_PIXELS = 50_000_000  # 150 MB as RGB; a 50-megapixel telephone just fits
-PATIENCE = 2  # seconds before a progress bar appears
+MIN_SIDE = 16  # pixels
+MAX_PIXELS = 50_000_000  # 150 MB as RGB; a 50-megapixel telephone just fits
+PROGRESS_BAR_DELAY = 2  # seconds before a progress bar appears
 
 
 class UnreadablePicture(ValueError):
@@ -91,7 +91,8 @@ def on_all_cores(work: Callable, items: Sequence, title: str) -> Iterator:
     """
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         results = pool.map(work, items)
-        yield from tqdm(results, title, len(items), delay=PATIENCE, unit="picture")
+        bar = {"delay": PROGRESS_BAR_DELAY, "unit": "picture"}
+        yield from tqdm(results, title, len(items), **bar)
 
 
 @contextmanager
@@ -136,9 +137,9 @@ def _require_format(image: Image.Image, suffix: str) -> None:
 
 def _require_size(image: Image.Image) -> None:
     size = f"{image.width} x {image.height} pixels"
-    if min(image.size) < LEAST_SIDE:
-        raise UnreadablePicture(f"has {size}; {LEAST_SIDE} x {LEAST_SIDE} is the least")
-    if image.width * image.height > MOST_PIXELS:
+    if min(image.size) < MIN_SIDE:
+        raise UnreadablePicture(f"has {size}; {MIN_SIDE} x {MIN_SIDE} is the least")
+    if image.width * image.height > MAX_PIXELS:
         raise UnreadablePicture(f"is a decompression bomb: it declares {size}")
 
 

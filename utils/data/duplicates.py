@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from utils.data.decode import PATIENCE
+from utils.data.decode import PROGRESS_BAR_DELAY
 from utils.data.quarantine import check, memory_folder
 
 NEAR = 6  # bits of the 64-bit perceptual hash that may differ
@@ -81,7 +81,7 @@ def _near(one: tuple, other: tuple) -> Iterator[Duplicate]:
     """Yield pairs of look-alikes; a block of rows at a time bounds the memory."""
     (paths, files, looks), (other_paths, other_files, other_looks) = one, other
     blocks = range(0, len(looks), ROWS)
-    for start in tqdm(blocks, "Comparing pictures", delay=PATIENCE):
+    for start in tqdm(blocks, "Comparing pictures", delay=PROGRESS_BAR_DELAY):
         distances = np.bitwise_count(looks[start : start + ROWS, None] ^ other_looks)
         for row, j in zip(*np.nonzero(distances <= NEAR), strict=True):
             i = start + row

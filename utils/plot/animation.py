@@ -9,17 +9,17 @@ from PIL import Image, ImageOps
 
 from utils.checks import require_images
 
-MOST_BYTES = 500_000  # a saved notebook carries the GIF
+MAX_BYTES = 500_000  # a saved notebook carries the GIF
 LAST_SECONDS = 2.0  # how long the last frame stays
-FEWEST_FRAMES = 12
-MARGIN = 0.95  # frames that are kept differ more, and so need a little more
+MIN_FRAMES = 12
+BYTES_MARGIN = 0.95  # frames that are kept differ more, and so need a little more
 COLORS = 256, 256, 128, 64, 32, 16  # of each attempt; the first tells what fits
 
 
 class Animation:
     """Frames that play in a loop, the last one for longer.
 
-    Where the GIF would be larger than `MOST_BYTES`, it gets fewer frames, then fewer
+    Where the GIF would be larger than `MAX_BYTES`, it gets fewer frames, then fewer
     colours.
 
     Parameters
@@ -68,19 +68,19 @@ def _smallest(pictures, frame_seconds) -> bytes:
     """Encode the pictures, coarser and coarser until the file is small enough."""
     for colors in COLORS:
         gif = _encoded(pictures, colors, frame_seconds)
-        if len(gif) <= MOST_BYTES:
+        if len(gif) <= MAX_BYTES:
             return gif
-        pictures = _thinned(pictures, MARGIN * MOST_BYTES / len(gif))
+        pictures = _thinned(pictures, BYTES_MARGIN * MAX_BYTES / len(gif))
     width, height = pictures[0].size
     raise ValueError(
         f"size asks for pictures of {width} × {height} pixels, which need {len(gif):,} "
-        f"bytes, expected at most {MOST_BYTES:,}: choose a smaller size."
+        f"bytes, expected at most {MAX_BYTES:,}: choose a smaller size."
     )
 
 
 def _thinned(pictures, share) -> list[Image.Image]:
     """Keep a share of the pictures, but not too few, and the first and the last."""
-    fewest = min(FEWEST_FRAMES, len(pictures))
+    fewest = min(MIN_FRAMES, len(pictures))
     count = max(fewest, int(share * len(pictures)))
     chosen = np.linspace(0, len(pictures) - 1, count).round().astype(int)
     return [pictures[n] for n in chosen]

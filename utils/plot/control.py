@@ -11,7 +11,7 @@ from PIL import Image
 
 from utils.checks import class_number, require_steps
 
-PAUSE = 0.25  # seconds from one picture to the next: drawing must not slow the climb
+PICTURE_INTERVAL = 0.25  # seconds: drawing must not slow the climb
 SIDE = 320  # pixels, the width of the picture on the screen
 GREY = np.full((SIDE, SIDE, 3), 0.5)
 
@@ -152,7 +152,7 @@ class Control:
             self._tell(target, probability)
             if time.monotonic() >= due:
                 self.picture.value = _png(image)
-                due = time.monotonic() + PAUSE
+                due = time.monotonic() + PICTURE_INTERVAL
 
         return watch
 

@@ -19,7 +19,7 @@ CENTRED = {"ha": "center", "va": "center"}
 # Two colours from Okabe and Ito, "Color Universal Design" (2008), which every kind of
 # colour blindness tells apart; line style and marker do so in black and white.
 BLUE, VERMILION = "#0072B2", "#D55E00"
-MOST_BARS = 5  # in a list of the likeliest classes
+MAX_BARS = 5  # in a list of the likeliest classes
 
 
 class Figure(matplotlib.figure.Figure):
@@ -51,7 +51,7 @@ class Figure(matplotlib.figure.Figure):
 
 def draw_best(axes, probabilities, class_names, color=BLUE) -> list[str]:
     """Draw a bar for each of the likeliest classes, and say what they are."""
-    best = np.argsort(-probabilities, kind="stable")[:MOST_BARS]
+    best = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
     names = [class_names[n] for n in best]
     values = [percent(probabilities[n], 1) for n in best]
     _draw_bars(axes, probabilities[best], names, values, color)

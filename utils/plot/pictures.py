@@ -16,7 +16,7 @@ from utils.plot.figure import (
     BLUE,
     DPI,
     LINE,
-    MOST_BARS,
+    MAX_BARS,
     PICTURE,
     SMALL,
     TEXT,
@@ -219,7 +219,7 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
         If an argument has another shape, type or range.
     """
     probabilities = require_probabilities(probabilities, class_names, dimensions=1)
-    count = min(MOST_BARS, len(probabilities))
+    count = min(MAX_BARS, len(probabilities))
     if image is None:
         figure = Figure(5, 0.36 * count + 2 * LINE)
         axes = figure.subplots()

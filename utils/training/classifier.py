@@ -26,9 +26,9 @@ from utils.measure import Meter
 from utils.training.cluster import spread
 
 STRENGTHS = (0.01, 0.1, 1.0)  # of the data beside the penalty: scikit-learn's C
-MOST_STEPS = 1000  # of the solver, which needs about a hundred
+MAX_STEPS = 1000  # of the solver, which needs about a hundred
 TOLERANCE = 1e-3  # of the gradient, where the accuracy moves no more
-SHARE = 512  # pictures that a machine of a cluster is given at a time
+PICTURES_PER_TASK = 512  # pictures that a machine of a cluster is given at a time
 
 
 class Classifier(NamedTuple):
@@ -110,7 +110,7 @@ def _fit(strength, features, labels, val_features, val_labels):
     """Fit with one strength; give the weights, the bias and the accuracy on val."""
     from sklearn.linear_model import LogisticRegression  # slow to import
 
-    head = LogisticRegression(C=strength, max_iter=MOST_STEPS, tol=TOLERANCE)
+    head = LogisticRegression(C=strength, max_iter=MAX_STEPS, tol=TOLERANCE)
     head.fit(features, labels)
     weights, bias = head.coef_.T, head.intercept_
     if len(head.classes_) == 2:  # one column stands for both classes
@@ -141,7 +141,8 @@ def extract_everywhere(paths, backbones: list[str], flip: bool, scheduler: str |
     if scheduler is None:
         return extract(paths, backbones, flip=flip)
     paths = [Path(path).resolve() for path in paths]
-    shares = [paths[start : start + SHARE] for start in range(0, len(paths), SHARE)]
+    starts = range(0, len(paths), PICTURES_PER_TASK)
+    shares = [paths[start : start + PICTURES_PER_TASK] for start in starts]
     work = delayed(extract)
     with spread(scheduler):
         rows = Parallel(return_as="generator", batch_size=1)(

@@ -7,7 +7,7 @@ from joblib import parallel_config
 
 from utils.command import Problem
 
-PATIENCE = 20  # seconds to find the scheduler, and then a first worker
+SCHEDULER_TIMEOUT = 20  # seconds to find the scheduler, and then a first worker
 
 
 @contextmanager
@@ -60,8 +60,8 @@ def _client(scheduler: str):
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client = Client(scheduler, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
+        client.wait_for_workers(1, timeout=SCHEDULER_TIMEOUT)
     except (OSError, ValueError) as error:  # ValueError: the address is none
         raise Problem(
             f"No Dask cluster answers at {scheduler} ({error}). In the folder of the "

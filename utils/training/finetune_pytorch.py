@@ -24,7 +24,7 @@ from utils.training import finetune
 from utils.training.finetune import WEIGHT_DECAY, Options, Plan, fine_tune, require
 
 # The first process may compute maps for long. One that fails ends the others at once.
-PATIENCE = timedelta(days=1)
+SLOWEST_PROCESS = timedelta(days=1)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -76,7 +76,7 @@ class Team(finetune.Team):
         if os.environ["MASTER_ADDR"] in LOOPBACK:
             _stay_on_loopback()
         backend = "nccl" if self.device.type == "cuda" else "gloo"
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        distributed.init_process_group(backend, timeout=SLOWEST_PROCESS)
 
     def barrier(self) -> None:
         """Wait for the other processes."""

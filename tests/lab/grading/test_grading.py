@@ -432,7 +432,7 @@ def _assert_one_grade_each(tmp_path, setting, students):
 
 def test_the_command_refuses_weaker_isolation_if_told_so(tmp_path, monkeypatch, capsys):
     _hand_in(tmp_path)
-    monkeypatch.setattr(grade, "isolation", lambda: "rlimits")
+    monkeypatch.setattr(grade, "strongest_isolation", lambda: "rlimits")
     assert grade.main(_command(tmp_path, "--require-isolation")) == 1
     assert "bubblewrap does not work here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from lab.sandbox.isolation import ROOT, inside, isolation
+from lab.sandbox.isolation import ROOT, inside, strongest_isolation
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
 from lab.sandbox.syscalls import MACHINES
@@ -60,7 +60,7 @@ def attack():
 @pytest.fixture
 def walls():
     """Hostile code runs behind the strongest walls only."""
-    if isolation() != "bubblewrap":
+    if strongest_isolation() != "bubblewrap":
         pytest.skip("needs bubblewrap")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lab.sandbox import sandbox as module
-from lab.sandbox.isolation import ISOLATIONS, ROOT, isolation
+from lab.sandbox.isolation import ISOLATIONS, ROOT, strongest_isolation
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
 from tests.lab.cells import HONEST, QUICK, notebook, running, within
@@ -191,7 +191,7 @@ def test_what_is_no_notebook_is_refused(broken):
 
 
 def test_weaker_isolation_than_required_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "isolation", lambda: "unshare")
+    monkeypatch.setattr(module, "strongest_isolation", lambda: "unshare")
     with pytest.raises(RuntimeError, match="bubblewrap is required"):
         Sandbox(notebook(), require="bubblewrap")
 
@@ -205,7 +205,7 @@ def test_an_unreadable_folder_is_refused(photographs):
 
 
 def test_the_worker_ends_with_the_grader(photographs):
-    if isolation() == "rlimits":
+    if strongest_isolation() == "rlimits":
         pytest.skip("limits alone end the worker, but not what it started")
     code = (
         "import sys\nfrom lab.sandbox.sandbox import Sandbox\n"

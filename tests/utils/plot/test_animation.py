@@ -44,7 +44,7 @@ def test_large_gif_gets_fewer_frames_but_keeps_first_and_last(monkeypatch):
     noise = 0.5 * RANDOM.random((30, 40, 40, 3))
     noise[0], noise[-1] = 1, 0.75
     whole = Animation(noise, "noise", size=40).gif
-    monkeypatch.setattr(animation, "MOST_BYTES", len(whole) * 2 // 3)
+    monkeypatch.setattr(animation, "MAX_BYTES", len(whole) * 2 // 3)
     gif = Animation(noise, "noise", size=40).gif
     frames, _ = _frames(gif)
     assert len(gif) <= len(whole) * 2 // 3
@@ -56,16 +56,16 @@ def test_large_gif_gets_fewer_frames_but_keeps_first_and_last(monkeypatch):
 def test_larger_gif_gets_fewer_colors_too(monkeypatch):
     noise = RANDOM.random((30, 40, 40, 3))
     whole = Animation(noise, "noise", size=40).gif
-    monkeypatch.setattr(animation, "MOST_BYTES", len(whole) // 4)
+    monkeypatch.setattr(animation, "MAX_BYTES", len(whole) // 4)
     gif = Animation(noise, "noise", size=40).gif
     frames, _ = _frames(gif)
     assert len(gif) <= len(whole) // 4
-    assert len(frames) == animation.FEWEST_FRAMES
+    assert len(frames) == animation.MIN_FRAMES
     assert len(np.unique(frames.reshape(-1, 3), axis=0)) <= 128
 
 
 def test_what_fits_in_no_way_is_refused(monkeypatch):
-    monkeypatch.setattr(animation, "MOST_BYTES", 500)
+    monkeypatch.setattr(animation, "MAX_BYTES", 500)
     with pytest.raises(ValueError, match="^size .*40 × 40 .*500: choose a smaller"):
         Animation(RANDOM.random((3, 40, 40, 3)), "noise", size=40)
 

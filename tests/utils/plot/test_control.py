@@ -78,7 +78,7 @@ def end(panel):
 
 
 def test_a_climb_is_watched_to_its_end(panel, climb, monkeypatch):
-    monkeypatch.setattr(control, "PAUSE", 0)
+    monkeypatch.setattr(control, "PICTURE_INTERVAL", 0)
     panel.target.value, panel.weight.value, panel.steps.value = " TIGER cat", 0.5, 3
     panel.start.click()
     assert panel.start.disabled
@@ -96,7 +96,7 @@ def test_a_climb_is_watched_to_its_end(panel, climb, monkeypatch):
 
 
 def test_pictures_are_drawn_now_and_then_but_the_last_always(panel, climb, monkeypatch):
-    monkeypatch.setattr(control, "PAUSE", 1000)
+    monkeypatch.setattr(control, "PICTURE_INTERVAL", 1000)
     drawn = []
     panel.picture.observe(lambda change: drawn.append(change.new), "value")
     panel.start.click()

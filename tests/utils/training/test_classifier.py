@@ -44,7 +44,7 @@ def test_a_folder_becomes_a_classifier_that_names_pictures(folder, tmp_path, cap
 
 
 def test_a_cluster_makes_the_same_classifier(folder, dask_cluster, monkeypatch):
-    monkeypatch.setattr(classifier, "SHARE", 8)
+    monkeypatch.setattr(classifier, "PICTURES_PER_TASK", 8)
     train, val = (load_folder(folder, split) for split in ("train", "val"))
     names = ["efficientnet_lite0"]
     here = classifier.train(train, val, names)
@@ -115,7 +115,7 @@ def test_a_foreign_file_is_refused(tmp_path, content, capsys):
 
 
 def test_features_of_shares_are_those_of_all(folder, dask_cluster, monkeypatch):
-    monkeypatch.setattr(classifier, "SHARE", 8)
+    monkeypatch.setattr(classifier, "PICTURES_PER_TASK", 8)
     paths = load_folder(folder).paths[:20]
     names = ["efficientnet_lite0"]
     shared = classifier.extract_everywhere(paths, names, False, dask_cluster[0])

@@ -40,6 +40,6 @@ def test_one_worker_with_one_thread_is_enough(dask_cluster):
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere at all"])
 def test_a_wrong_address_says_what_to_do(monkeypatch, address):
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    monkeypatch.setattr(cluster, "SCHEDULER_TIMEOUT", 1)
     with pytest.raises(Problem, match="dask worker ADDRESS"), spread(address):
         pass
