@@ -26,7 +26,7 @@ def numbers(prose: str, language: str) -> list[str]:
     return [_plain_number(number, language) for number in NUMBER.findall(prose)]
 
 
-def fingerprint(section: str) -> str:
+def section_hash(section: str) -> str:
     """Hash an English section.
 
     Parameters

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from tools.languages import fingerprint, language_bar, numbers
+from tools.languages import language_bar, numbers, section_hash
 from utils.command import attempt
 from utils.files import write_text
 from utils.languages import LANGUAGES
@@ -60,7 +60,7 @@ def stale(id: str, language: str) -> list[str]:
     found = []
     pairs = zip(_parts(english), _parts(translation), strict=True)
     for (name, ours), (_, theirs) in pairs:
-        if theirs.get("of") != _fingerprint(ours):
+        if theirs.get("of") != _part_hash(ours):
             found.append(f"{name} is stale: translate it anew, then stamp it")
         if _numbers(ours, "en") != _numbers(theirs, language):
             found.append(f"{name} has other numbers")
@@ -88,7 +88,7 @@ def stamp(id: str, language: str) -> None:
             "answers and the correct ones of the English quiz."
         )
     pairs = zip(_parts(english), _parts(translation), strict=True)
-    stamped = [theirs | {"of": _fingerprint(ours)} for (_, ours), (_, theirs) in pairs]
+    stamped = [theirs | {"of": _part_hash(ours)} for (_, ours), (_, theirs) in pairs]
     translation = stamped[0] | {"questions": stamped[1:]}
     text = json.dumps(translation, indent=2, ensure_ascii=False)
     write_text(QUIZZES / f"{id}.{language}.json", text + "\n")
@@ -135,14 +135,14 @@ def _outline(quiz: dict) -> list:
 
 
 def _parts(quiz: dict) -> list[tuple[str, dict]]:
-    """Give what has a fingerprint of its own: the beginning, and each question."""
+    """Give what has a hash of its own: the beginning, and each question."""
     opening = {key: value for key, value in quiz.items() if key != "questions"}
     questions = [(f"the question {each['id']}", each) for each in quiz["questions"]]
     return [("the beginning", opening), *questions]
 
 
-def _fingerprint(part: dict) -> str:
-    return fingerprint(json.dumps(part, sort_keys=True, ensure_ascii=False))
+def _part_hash(part: dict) -> str:
+    return section_hash(json.dumps(part, sort_keys=True, ensure_ascii=False))
 
 
 def _numbers(part: dict, language: str) -> list[str]:

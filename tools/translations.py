@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from tools import quizzes
-from tools.languages import fingerprint, language_bar, numbers
+from tools.languages import language_bar, numbers, section_hash
 from tools.markdown import Section, prose, render, sections
 from utils import quiz
 from utils.files import ROOT, replacing
@@ -188,8 +188,8 @@ def stamp(translation: str, english: str) -> str:
             raise ValueError(_mismatch(run, other_run))
     lines = translation.split("\n")[: theirs[0].line - 1] if theirs else []
     for one, other in zip(ours, theirs, strict=True):
-        body = other.body[_stamped(other) is not None :]
-        lines += [*other.heading, f"<!-- of {fingerprint(one.text)} -->", *body]
+        body = other.body if _stamped(other) is None else other.body[1:]
+        lines += [*other.heading, f"<!-- of {section_hash(one.text)} -->", *body]
     return "\n".join(lines)
 
 
@@ -245,7 +245,7 @@ def _align(
     english: list[Section], translation: list[Section]
 ) -> Iterator[tuple[list[Section], list[Section]]]:
     """Pair runs of sections: by their hashes, and by order between those that agree."""
-    ours = [fingerprint(section.text) for section in english]
+    ours = [section_hash(section.text) for section in english]
     theirs = [_stamped(section) for section in translation]
     matcher = SequenceMatcher(None, ours, theirs)
     for _, first, last, start, end in matcher.get_opcodes():
@@ -275,7 +275,7 @@ def _differences(one: Section, other: Section, language: str) -> Iterator[str]:
     """Tell what a translated section has otherwise than the English one."""
     if _stamped(other) is None:
         yield "it carries no hash (--stamp writes it when the translation is finished)"
-    elif _stamped(other) != fingerprint(one.text):
+    elif _stamped(other) != section_hash(one.text):
         yield f'the English section "{one.title}" has changed'
     ours, theirs = _parts(one, "en", language), _parts(other, language, language)
     for name in ours:

@@ -40,7 +40,7 @@ ANSWERS = {"type": "array", "items": ANSWER, "minItems": 2, "maxItems": 6}
 IDENTIFIER = {"type": "string", "pattern": "^[a-z][a-z-]*$"}
 QUESTION = _object({"id": IDENTIFIER, "question": TEXT, "answers": ANSWERS}, of=HASH)
 QUESTIONS = {"type": "array", "items": QUESTION, "minItems": 1}
-# A translation has in each `of` the fingerprint of the English that it was made from.
+# A translation has in each `of` the hash of the English that it was made from.
 SCHEMA = _object({"title": TEXT, "introduction": TEXT, "questions": QUESTIONS}, of=HASH)
 # jupyterquiz's panel, with colours that stand out from it by day and by night. What
 # it would load from the web if it found a MathJax, it does not without.

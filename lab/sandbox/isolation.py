@@ -26,7 +26,7 @@ CODE = (
     "lab/sandbox/syscalls.py",
     "lab/sandbox/worker.py",
 )
-SAMPLE = "data/sample"
+DRAWN = "data/drawn"
 FEATURES = "data/features"
 WRITABLE = ("data", FEATURES, WORK.as_posix(), "home", "tmp")
 DEVICES = ("null", "random", "urandom")  # /dev/zero would give memory that hides
@@ -168,7 +168,7 @@ def copy_course(folder: Path, features: Sequence[Path], user: int | None) -> Non
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
-    (folder / SAMPLE).symlink_to(ROOT / SAMPLE)
+    (folder / DRAWN).symlink_to(ROOT / DRAWN)
     for file in features:
         (folder / FEATURES / file.name).symlink_to(file)
     if user is not None:
@@ -261,7 +261,7 @@ def _course(disk: int) -> list[str]:
     words = ["--size", str(disk), "--tmpfs", str(COURSE)]
     for name in WRITABLE:
         words += ["--perms", "0777", "--dir", str(COURSE / name)]
-    for name in (*CODE, SAMPLE):
+    for name in (*CODE, DRAWN):
         words += _show(ROOT / name, COURSE / name)
     # One place for all that is written, so that one size bounds it.
     for name in ("/tmp", "/var/tmp", "/dev/shm"):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lab.sandbox.isolation import (
+    DRAWN,
     ISOLATIONS,
     ROOT,
-    SAMPLE,
     check_readable,
     strongest_isolation,
 )
@@ -76,7 +76,7 @@ class Sandbox:
         folders = {"COURSE_DATA": data, "LAB_WITHHELD": withheld}
         self._pictures = {k: Path(v).resolve() for k, v in folders.items() if v}
         self._features = tuple(Path(file).resolve() for file in features)
-        for shown in (ROOT / SAMPLE, *self._pictures.values()):
+        for shown in (ROOT / DRAWN, *self._pictures.values()):
             check_readable(shown)
         self._limits = limits
         self._worker: Worker | None = None

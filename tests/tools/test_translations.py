@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools import quizzes, translations
-from tools.languages import fingerprint, language_bar, numbers
+from tools.languages import language_bar, numbers, section_hash
 from tools.markdown import sections
 from tools.translations import FOLDERS, check_all, compare, english_of, main, stamp
 from utils import quiz
@@ -99,7 +99,7 @@ def test_a_stamp_stands_below_each_heading_and_is_the_hash_of_the_english_sectio
 ):
     lines = translated.split("\n")
     assert lines[lines.index("## Hunde") + 1] == "<!-- of b71d775dddcb -->"
-    assert fingerprint(sections(ENGLISH)[1].text) == "b71d775dddcb"
+    assert section_hash(sections(ENGLISH)[1].text) == "b71d775dddcb"
     assert stamp(translated, ENGLISH) == translated
     assert [line for line in lines if "<!-- of" not in line] == DANISH.split("\n")
 

@@ -14,8 +14,8 @@ import numpy as np
 from utils.data.archives import NoNetwork, fetch
 from utils.data.decode import FORMATS
 from utils.data.drawn.breeds import load_breeds
-from utils.data.drawn.dataset import draw_sample
-from utils.data.quarantine import check, memory_folder
+from utils.data.drawn.dataset import draw_pets
+from utils.data.quarantine import inspect, memory_folder
 from utils.files import DATA, package_file
 
 SPLITS = ("train", "val", "test")
@@ -209,7 +209,7 @@ def _locate(dataset: str, wish: str) -> tuple[Path, str]:
 
 def _sample(dataset: str, reason: str) -> tuple[Path, str]:
     print(f"{dataset}: {SAMPLE} ({reason}).")
-    return draw_sample(DATA / "sample"), SAMPLE
+    return draw_pets(DATA / "drawn"), SAMPLE
 
 
 def _photographs(dataset: str, folder: Path, place: str) -> tuple[Path, str]:
@@ -353,7 +353,7 @@ def _in_turn(breeds: dict[str, list[str]]) -> list[str]:
 
 
 def _sample_lines(folder: Path) -> list[dict[str, str]]:
-    with (folder / "sample.csv").open(newline="", encoding="utf-8") as file:
+    with (folder / "drawn.csv").open(newline="", encoding="utf-8") as file:
         return sorted(csv.DictReader(file), key=lambda line: line["path"])
 
 
@@ -361,7 +361,7 @@ def _select(
     items: list[_Item], split: str | None, root: Path, names: list[str], source: str
 ) -> Pictures:
     """Keep the sound pictures of a split; the whole dataset is checked, once."""
-    records = check([item.path for item in items if item.path], root)
+    records = inspect([item.path for item in items if item.path], root)
     bad = sum(bool(record.reason) for record in records.values())
     if bad:
         listing = memory_folder(root).relative_to(DATA.parent) / "quarantine.csv"

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from utils.data.decode import PROGRESS_BAR_DELAY
-from utils.data.quarantine import check, memory_folder
+from utils.data.quarantine import inspect, memory_folder
 
 NEAR = 6  # bits of the 64-bit perceptual hash that may differ
 ROWS = 256  # hashes compared with all others at once
@@ -44,7 +44,7 @@ def report_duplicates(*splits) -> list[Duplicate]:
     list of Duplicate
         Nearest first.
     """
-    hashed = [_fingerprints(split.paths) for split in splits]
+    hashed = [_perceptual_hashes(split.paths) for split in splits]
     found = [
         pair for one, other in combinations(hashed, 2) for pair in _near(one, other)
     ]
@@ -56,19 +56,19 @@ def report_duplicates(*splits) -> list[Duplicate]:
     return sorted(found, key=lambda pair: (pair.distance, not pair.exact, pair[:2]))
 
 
-def _fingerprints(paths: list[Path]) -> tuple[list[Path], np.ndarray, np.ndarray]:
-    """Paths of the sound pictures, their file hashes and (N,) uint64 looks."""
+def _perceptual_hashes(paths: list[Path]) -> tuple[list[Path], np.ndarray, np.ndarray]:
+    """List sound pictures, their file hashes, and perceptual ones, (N,) uint64."""
     groups = defaultdict(list)
     roots = {folder: _dataset_of(folder) for folder in {path.parent for path in paths}}
     for path in paths:
         groups[roots[path.parent]].append(path)
     records = {}
     for root, group in groups.items():
-        records |= check(group, root)
+        records |= inspect(group, root)
     sound = [path for path in paths if not records[path].reason]
     files = np.array([records[path].sha256 for path in sound], dtype="U64")
-    looks = np.array([int(records[path].phash, 16) for path in sound], dtype=np.uint64)
-    return sound, files, looks
+    hashes = np.array([int(records[path].phash, 16) for path in sound], dtype=np.uint64)
+    return sound, files, hashes
 
 
 def _dataset_of(folder: Path) -> Path:
@@ -79,10 +79,10 @@ def _dataset_of(folder: Path) -> Path:
 
 def _near(one: tuple, other: tuple) -> Iterator[Duplicate]:
     """Yield pairs of look-alikes; a block of rows at a time bounds the memory."""
-    (paths, files, looks), (other_paths, other_files, other_looks) = one, other
-    blocks = range(0, len(looks), ROWS)
+    (paths, files, hashes), (other_paths, other_files, other_hashes) = one, other
+    blocks = range(0, len(hashes), ROWS)
     for start in tqdm(blocks, "Comparing pictures", delay=PROGRESS_BAR_DELAY):
-        distances = np.bitwise_count(looks[start : start + ROWS, None] ^ other_looks)
+        distances = np.bitwise_count(hashes[start : start + ROWS, None] ^ other_hashes)
         for row, j in zip(*np.nonzero(distances <= NEAR), strict=True):
             i = start + row
             exact = bool(files[i] == other_files[j])

@@ -26,7 +26,7 @@ class Record(NamedTuple):
     phash: str  # perceptual hash, 16 hexadecimal digits; empty when quarantined
 
 
-def check(paths: Iterable[Path], root: Path) -> dict[Path, Record]:
+def inspect(paths: Iterable[Path], root: Path) -> dict[Path, Record]:
     """Check pictures of a dataset; those checked before and unchanged are remembered.
 
     The memory lies in ``memory_folder(root)``: `checked.csv` has every picture,

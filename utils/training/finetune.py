@@ -38,7 +38,7 @@ class Options(NamedTuple):
     out: Path | None = None
 
 
-class Plan(NamedTuple):
+class Config(NamedTuple):
     """How a model learns: with AdamW, in steps that shrink linearly to nothing."""
 
     title: str
@@ -53,7 +53,7 @@ class Plan(NamedTuple):
         return self.epochs * math.ceil(count / self.batch)
 
 
-class Team:
+class ProcessGroup:
     """The processes or graphics cards that learn together, as one of them sees it.
 
     Attributes
@@ -66,15 +66,17 @@ class Team:
 
     size, rank = 1, 0
 
-    def draw(self, count: int, plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Draw the batches of a plan as `draw_shares` does, with a progress bar."""
-        batches = draw_shares(count, plan, self.size)
-        about = {"total": plan.steps(count), "unit": " steps", "leave": False}
-        return tqdm(batches, plan.title, disable=self.rank > 0, **about)
+    def draw(
+        self, count: int, config: Config
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Draw the batches of a config as `draw_shares` does, with a progress bar."""
+        batches = draw_shares(count, config, self.size)
+        about = {"total": config.steps(count), "unit": " steps", "leave": False}
+        return tqdm(batches, config.title, disable=self.rank > 0, **about)
 
 
 def draw_shares(
-    count: int, plan: Plan, size: int
+    count: int, config: Config, size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Draw the batches of all epochs, the same ones in every process, cut into shares.
 
@@ -82,7 +84,7 @@ def draw_shares(
     ----------
     count : int
         Number of pictures.
-    plan : Plan
+    config : Config
         Its epochs, batch and seed.
     size : int
         Number of shares.
@@ -94,11 +96,11 @@ def draw_shares(
     weights : (size, n) float32 ndarray
         Of their losses, as in `cut`.
     """
-    generator = np.random.default_rng(plan.seed)
-    for _ in range(plan.epochs):
+    generator = np.random.default_rng(config.seed)
+    for _ in range(config.epochs):
         order = generator.permutation(count)
-        for start in range(0, count, plan.batch):
-            yield cut(order[start : start + plan.batch], size)
+        for start in range(0, count, config.batch):
+            yield cut(order[start : start + config.batch], size)
 
 
 def cut(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,36 +128,36 @@ def cut(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return filled.reshape(size, length), weights.reshape(size, length)
 
 
-def fine_tune(team: Team, options: Options) -> None:
+def fine_tune(group: ProcessGroup, options: Options) -> None:
     """Train a head for the breeds, then the last stage with it, and say what it gave.
 
     Parameters
     ----------
-    team : Team
+    group : ProcessGroup
         Of `utils.training.finetune_pytorch` or `utils.training.launch_tensorflow`.
     options : Options
         As `require` lets them pass.
     """
-    backbone, pets, features, maps = _first_alone(team, lambda: _load(team, options))
+    backbone, pets, features, maps = _first_alone(group, lambda: _load(group, options))
     begin = time.perf_counter()
-    plan = Plan("Head", 20, 1e-3, 0.0, options.batch, options.seed)
-    head = team.new_head(backbone.width, len(pets["train"].class_names))
-    team.train(head, features["train"], pets["train"].labels, plan)
-    model = team.with_last_stage(backbone, head, maps["train"].shape[1:])
-    before = _accuracy(team, model, maps["val"], pets["val"].labels)
+    config = Config("Head", 20, 1e-3, 0.0, options.batch, options.seed)
+    head = group.new_head(backbone.width, len(pets["train"].class_names))
+    group.train(head, features["train"], pets["train"].labels, config)
+    model = group.with_last_stage(backbone, head, maps["train"].shape[1:])
+    before = _accuracy(group, model, maps["val"], pets["val"].labels)
     more = {"epochs": options.epochs, "step_size": options.step_size}
-    plan = plan._replace(title="Last stage", smoothing=SMOOTHING, **more)
-    team.train(model, maps["train"], pets["train"].labels, plan)
-    after = _accuracy(team, model, maps["val"], pets["val"].labels)
+    config = config._replace(title="Last stage", smoothing=SMOOTHING, **more)
+    group.train(model, maps["train"], pets["train"].labels, config)
+    after = _accuracy(group, model, maps["val"], pets["val"].labels)
     seconds = time.perf_counter() - begin
-    if team.rank == 0:
+    if group.rank == 0:
         with replacing(options.out) as part:
-            team.save(model, part)
+            group.save(model, part)
         print(
-            f"processes or cards: {team.size} · seconds: {seconds:.1f} · "
+            f"processes or cards: {group.size} · seconds: {seconds:.1f} · "
             f"val accuracy: {before:.4f} before, {after:.4f} after"
         )
-    team.barrier()
+    group.barrier()
 
 
 def require(options: Options, size: int) -> None:
@@ -227,32 +229,32 @@ def make_parser(framework: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _first_alone(team: Team, load: Callable):
+def _first_alone(group: ProcessGroup, load: Callable):
     """Let the first process fetch, draw and compute; the others find its files."""
-    if team.rank == 0:
+    if group.rank == 0:
         found = load()
-    team.barrier()
-    if team.rank > 0:
+    group.barrier()
+    if group.rank > 0:
         with redirect_stdout(StringIO()):
             found = load()
     return found
 
 
-def _load(team: Team, options: Options):
+def _load(group: ProcessGroup, options: Options):
     """Load the backbone, the lists of pictures, their features and their maps."""
-    backbone = team.load_backbone(options.backbone)
+    backbone = group.load_backbone(options.backbone)
     pets = {split: load_pets(split) for split in ("train", "val")}
-    about = {"backbone": backbone, "progress": team.rank == 0}
+    about = {"backbone": backbone, "progress": group.rank == 0}
     features = {"train": extract(pets["train"].paths, **about)}
     maps = {split: extract(p.paths, depth=-2, **about) for split, p in pets.items()}
     return backbone, pets, features, maps
 
 
-def _accuracy(team: Team, model, inputs, labels) -> float:
+def _accuracy(group: ProcessGroup, model, inputs, labels) -> float:
     """Count the right answers; the first process is enough for that."""
-    if team.rank > 0:
+    if group.rank > 0:
         return math.nan
     starts = range(0, len(inputs), FORWARD_BATCH)
     parts = (inputs[start : start + FORWARD_BATCH] for start in starts)
-    logits = np.concatenate([team.logits(model, part) for part in parts])
+    logits = np.concatenate([group.logits(model, part) for part in parts])
     return float(np.mean(logits.argmax(axis=1) == labels))

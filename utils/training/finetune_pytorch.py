@@ -21,7 +21,7 @@ from utils.backbones.pytorch import load_backbone
 from utils.command import Problem, attempt
 from utils.device import seed_everything, torch_device
 from utils.training import finetune
-from utils.training.finetune import WEIGHT_DECAY, Options, Plan, fine_tune, require
+from utils.training.finetune import WEIGHT_DECAY, Config, Options, fine_tune, require
 
 # The first process may compute maps for long. One that fails ends the others at once.
 SLOWEST_PROCESS = timedelta(days=1)
@@ -47,13 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: Options) -> None:
     require(options, int(os.environ.get("WORLD_SIZE", 1)))
-    team = Team()
+    group = ProcessGroup()
     seed_everything(options.seed)
-    fine_tune(team, options)
-    team.leave()
+    fine_tune(group, options)
+    group.leave()
 
 
-class Team(finetune.Team):
+class ProcessGroup(finetune.ProcessGroup):
     """The processes that torchrun started; without torchrun, this one."""
 
     def __init__(self):
@@ -129,7 +129,7 @@ class Team(finetune.Team):
         return nn.Sequential(backbone.last_stage(), pool, copy.deepcopy(head))
 
     def train(
-        self, model: nn.Module, inputs: np.ndarray, labels: np.ndarray, plan: Plan
+        self, model: nn.Module, inputs: np.ndarray, labels: np.ndarray, config: Config
     ) -> None:
         """Fit a model, each process with its share of every batch.
 
@@ -141,16 +141,18 @@ class Team(finetune.Team):
             Features or maps, the same in every process.
         labels : (N,) int64 ndarray
             Classes, from 0.
-        plan : Plan
+        config : Config
             How to learn.
         """
-        loss_of = nn.CrossEntropyLoss(label_smoothing=plan.smoothing, reduction="none")
+        loss_of = nn.CrossEntropyLoss(
+            label_smoothing=config.smoothing, reduction="none"
+        )
         decay = {"weight_decay": WEIGHT_DECAY}
-        optimizer = torch.optim.AdamW(model.parameters(), plan.step_size, **decay)
-        schedule = LinearLR(optimizer, 1, 0, plan.steps(len(labels)))
+        optimizer = torch.optim.AdamW(model.parameters(), config.step_size, **decay)
+        schedule = LinearLR(optimizer, 1, 0, config.steps(len(labels)))
         # It averages the gradients of the processes while they are computed.
         shared = DistributedDataParallel(model) if self.size > 1 else model
-        for rows, weights in self.draw(len(labels), plan):
+        for rows, weights in self.draw(len(labels), config):
             rows, weights = rows[self.rank], weights[self.rank]
             optimizer.zero_grad()
             losses = loss_of(shared(self._tensor(inputs[rows])), self._on(labels[rows]))

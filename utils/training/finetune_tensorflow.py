@@ -1,6 +1,6 @@
 """Fine-tune in TensorFlow: the graphics cards or processes of a tf.distribute strategy.
 
-``utils.training.launch_tensorflow`` starts it; its twin is the Team of
+``utils.training.launch_tensorflow`` starts it; its twin is the ProcessGroup of
 ``utils.training.finetune_pytorch``.
 """
 
@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 from utils.backbones.tensorflow import keras, load_backbone, tf
 from utils.device import tensorflow_device
 from utils.training import finetune
-from utils.training.finetune import WEIGHT_DECAY, Plan
+from utils.training.finetune import WEIGHT_DECAY, Config
 
 
-class Team(finetune.Team):
+class ProcessGroup(finetune.ProcessGroup):
     """The graphics cards of this process, or the processes that TF_CONFIG names."""
 
     def __init__(self):
@@ -73,7 +73,7 @@ class Team(finetune.Team):
             return keras.Sequential([keras.Input(shape), stage, pool, layer])
 
     def train(
-        self, model: keras.Model, inputs: np.ndarray, labels: np.ndarray, plan: Plan
+        self, model: keras.Model, inputs: np.ndarray, labels: np.ndarray, config: Config
     ) -> None:
         """Fit a model, each card or process with its share of every batch.
 
@@ -85,18 +85,18 @@ class Team(finetune.Team):
             Features or maps, the same in every process.
         labels : (N,) int64 ndarray
             Classes, from 0.
-        plan : Plan
+        config : Config
             How to learn.
         """
         with self._strategy.scope():
-            steps = plan.steps(len(labels))
+            steps = config.steps(len(labels))
             decay = keras.optimizers.schedules.PolynomialDecay
-            schedule = decay(plan.step_size, steps, 0.0)
+            schedule = decay(config.step_size, steps, 0.0)
             optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
             optimizer.build(model.trainable_variables)
-        step = tf.function(_step_of(model, optimizer, plan), reduce_retracing=True)
+        step = tf.function(_step_of(model, optimizer, config), reduce_retracing=True)
         one_hot = np.eye(model.output_shape[-1], dtype=np.float32)
-        for rows, weights in self.draw(len(labels), plan):
+        for rows, weights in self.draw(len(labels), config):
             batch = inputs[rows], one_hot[labels[rows]], weights
             self._strategy.run(step, tuple(map(tf.convert_to_tensor, batch)))
 
@@ -132,10 +132,10 @@ def _choose_strategy(device: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device] if one else cards)
 
 
-def _step_of(model, optimizer, plan: Plan):
+def _step_of(model, optimizer, config: Config):
     """Make the step that each share takes; Keras's ``fit`` knows no such weights."""
     loss = keras.losses.CategoricalCrossentropy
-    loss_of = loss(True, label_smoothing=plan.smoothing, reduction=None)
+    loss_of = loss(True, label_smoothing=config.smoothing, reduction=None)
     variables = model.trainable_variables
 
     def step(inputs, targets, weights):

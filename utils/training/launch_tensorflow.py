@@ -49,13 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: Options) -> None:
     from utils.training.finetune_tensorflow import (
-        Team,
+        ProcessGroup,
     )  # the process that starts others need not
 
-    team = Team()
-    require(options, team.size)
+    group = ProcessGroup()
+    require(options, group.size)
     seed_everything(options.seed)
-    fine_tune(team, options)
+    fine_tune(group, options)
 
 
 def _launch(workers: int, options: Options, arguments: list[str]) -> None:

@@ -32,7 +32,7 @@ def course(tmp_path, sample, monkeypatch):
     monkeypatch.setattr(data, "DATA", project / "data")
     monkeypatch.setattr(quarantine, "DATA", project / "data")
     monkeypatch.setattr(data, "fetch", no_network)
-    monkeypatch.setattr(data, "draw_sample", lambda folder: sample)
+    monkeypatch.setattr(data, "draw_pets", lambda folder: sample)
     breeds = [SimpleNamespace(name=name) for name in BREEDS]
     monkeypatch.setattr(data, "load_breeds", lambda: breeds)
     monkeypatch.delenv("COURSE_DATA", raising=False)
@@ -54,7 +54,7 @@ def save(path, colour="red", size=(20, 20)):
 def sample(tmp_path_factory):
     """List 24, 6 and 10 drawings of each breed, as the real sample; all look alike."""
     folder = tmp_path_factory.mktemp("sample")
-    with (folder / "sample.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / "drawn.csv").open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         lines.writerow(["path", "breed", "species", "split"])
         for index, breed in enumerate(BREEDS):

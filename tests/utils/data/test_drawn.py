@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from utils.data.drawn import dataset as listing
 from utils.data.drawn.breeds import BREEDS_CSV, load_breeds
-from utils.data.drawn.dataset import draw_sample
+from utils.data.drawn.dataset import draw_pets
 from utils.data.drawn.drawing import draw_pet, draw_with_cover
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,10 +38,10 @@ DIGESTS = {
 TINY = {"train": 1, "val": 1, "test": 1}
 DRAW_TINY = """
 import sys
-from utils.data.drawn.dataset import draw_sample
+from utils.data.drawn.dataset import draw_pets
 from utils.data.drawn import dataset as listing
 listing.SPLITS = {"train": 1}
-draw_sample(sys.argv[1])
+draw_pets(sys.argv[1])
 """
 
 
@@ -212,19 +212,19 @@ def tiny(monkeypatch):
 
 
 def _lines(folder):
-    with open(folder / "sample.csv", newline="", encoding="utf-8") as file:
+    with open(folder / "drawn.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def test_drawing_leaves_no_process_behind(tmp_path, tiny):
     """A process that the grader started would wait five minutes for idle workers."""
-    draw_sample(tmp_path / "sample")
+    draw_pets(tmp_path / "drawn")
     children = psutil.Process().children(recursive=True)
     assert not any("LokyProcess" in " ".join(child.cmdline()) for child in children)
 
 
 def test_the_sample_is_listed_split_and_drawn_once(tmp_path, tiny):
-    folder = draw_sample(tmp_path / "data" / "sample")
+    folder = draw_pets(tmp_path / "data" / "drawn")
     lines = _lines(folder)
     assert len({line["path"] for line in lines}) == 3 * 37
     assert list(lines[0]) == ["path", "breed", "species", "split"]
@@ -236,24 +236,24 @@ def test_the_sample_is_listed_split_and_drawn_once(tmp_path, tiny):
     pictures = [(folder / line["path"]).read_bytes() for line in lines]
     assert len(set(pictures)) == len(pictures)
     before = (folder / first["path"]).stat().st_mtime_ns
-    assert draw_sample(folder) == folder
+    assert draw_pets(folder) == folder
     assert (folder / first["path"]).stat().st_mtime_ns == before
-    assert [path.name for path in folder.parent.iterdir()] == ["sample"]
+    assert [path.name for path in folder.parent.iterdir()] == ["drawn"]
 
 
 @pytest.mark.parametrize("damage", ["version", "picture", "listing"])
 def test_a_stale_or_damaged_sample_is_drawn_again(tmp_path, tiny, monkeypatch, damage):
     monkeypatch.setattr(listing, "_draw_pictures", _copies)
-    folder = draw_sample(tmp_path / "sample")
+    folder = draw_pets(tmp_path / "drawn")
     damaged = {
         "version": folder / "version.txt",
         "picture": folder / "images" / "pug_001.png",
-        "listing": folder / "sample.csv",
+        "listing": folder / "drawn.csv",
     }[damage]
     damaged.write_text("")
-    draw_sample(folder)
+    draw_pets(folder)
     assert damaged.stat().st_size
-    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn"]
 
 
 def _copies(drawing):
@@ -271,7 +271,7 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, tiny, monkeypatch):
     sequential = joblib.parallel_config(backend="sequential")
     monkeypatch.setattr(listing, "_save", interrupted)
     with sequential, pytest.raises(KeyboardInterrupt):
-        draw_sample(tmp_path / "sample")
+        draw_pets(tmp_path / "drawn")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -279,11 +279,11 @@ def test_a_killed_drawing_is_not_trusted_and_two_may_draw_at_once(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(listing, "SPLITS", {"train": 1})
-    folder = tmp_path / "sample"
+    folder = tmp_path / "drawn"
     command = [sys.executable, "-c", DRAW_TINY, str(folder)]
     quiet = {"cwd": ROOT, "stderr": subprocess.DEVNULL}
     killed = subprocess.Popen(command, **quiet)
-    while not list(tmp_path.glob("sample.drawing-*/images/*.png")):
+    while not list(tmp_path.glob("drawn.drawing-*/images/*.png")):
         assert killed.poll() is None
         time.sleep(0.02)
     killed.kill()
@@ -292,20 +292,20 @@ def test_a_killed_drawing_is_not_trusted_and_two_may_draw_at_once(
     both = [subprocess.Popen(command, **quiet) for _ in range(2)]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
     assert listing._is_current(folder)
-    (left,) = tmp_path.glob("sample.drawing-*")
+    (left,) = tmp_path.glob("drawn.drawing-*")
     long_ago = time.time() - 2 * listing.ABANDONED
     os.utime(left, (long_ago, long_ago))
     listing._sweep(folder)
-    assert [path.name for path in tmp_path.iterdir()] == ["sample"]
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn"]
 
 
-@pytest.mark.parametrize("place", ["sample", "sample/images"])
+@pytest.mark.parametrize("place", ["drawn", "drawn/images"])
 def test_what_is_no_sample_is_not_overwritten(tmp_path, place):
     (tmp_path / place).mkdir(parents=True)
     treasure = tmp_path / place / "holiday.jpg"
     treasure.write_bytes(b"mine")
     with pytest.raises(FileExistsError, match="holiday.jpg"):
-        draw_sample(tmp_path / "sample")
+        draw_pets(tmp_path / "drawn")
     assert treasure.read_bytes() == b"mine"
 
 
@@ -315,5 +315,5 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path, monkeypatch):
 
     monkeypatch.setattr(listing, "_draw_pictures", full)
     with pytest.raises(OSError, match=r"No space left on device; make room for 150 MB"):
-        draw_sample(tmp_path / "sample")
+        draw_pets(tmp_path / "drawn")
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from utils.data import duplicates, quarantine
 from utils.data.datasets import Pictures
 from utils.data.decode import UnreadablePicture, read_picture
 from utils.data.duplicates import report_duplicates
-from utils.data.quarantine import check, memory_folder
+from utils.data.quarantine import inspect, memory_folder
 from utils.files import ROOT
 
 
@@ -74,7 +74,7 @@ def test_bad_picture_is_listed_kept_and_refused_when_read(root, name):
     data, reason = BAD[name]
     path = root / name
     path.write_bytes(data)
-    assert reason in check([path], root)[path].reason
+    assert reason in inspect([path], root)[path].reason
     assert f"{name}," in (memory_folder(root) / "quarantine.csv").read_text()
     assert path.read_bytes() == data
     with pytest.raises(UnreadablePicture, match=name) as caught:
@@ -124,7 +124,7 @@ def test_odd_picture_is_converted(root, name):
     data, colour = GOOD[name]
     path = root / name
     path.write_bytes(data)
-    assert check([path], root)[path].reason == ""
+    assert inspect([path], root)[path].reason == ""
     picture = read_picture(path)
     assert picture.mode == "RGB"
     np.testing.assert_allclose(picture.getpixel((0, 0)), colour, atol=3)
@@ -136,7 +136,7 @@ def test_multi_picture_jpeg_of_a_camera_is_a_jpeg(root):
     path.write_bytes(data)
     with Image.open(path) as image:
         assert image.format == "MPO"
-    assert check([path], root)[path].reason == ""
+    assert inspect([path], root)[path].reason == ""
 
 
 def exif(orientation, other_tag=b""):
@@ -161,7 +161,7 @@ def exif(orientation, other_tag=b""):
 def test_exif_turns_the_picture_and_a_corrupt_one_does_not_cost_it(root, block, size):
     path = root / "turned.jpg"
     path.write_bytes(encoded(photo(), "JPEG", exif=block))
-    assert check([path], root)[path].reason == ""
+    assert inspect([path], root)[path].reason == ""
     assert read_picture(path).size == size
 
 
@@ -173,7 +173,7 @@ def test_damaged_bytes_raise_nothing_but_unreadable_picture(root):
             data = sound.copy()
             data[random.integers(0, len(data), 4)] = random.integers(0, 256, 4)
             (root / name).write_bytes(data.tobytes())
-            record = check([root / name], root)[root / name]
+            record = inspect([root / name], root)[root / name]
             assert (record.reason == "") == (record.phash != "")
 
 
@@ -195,12 +195,12 @@ def forbid_reading(monkeypatch):
 def test_picture_is_read_once_and_again_when_it_changes(root, monkeypatch):
     paths = write_photos(root, 3)
     paths[1].write_bytes(HTML)
-    first = check(paths, root)
+    first = inspect(paths, root)
     with monkeypatch.context() as patch:
         forbid_reading(patch)
-        assert check(paths, root) == first
+        assert inspect(paths, root) == first
     paths[1].write_bytes(JPEG)
-    assert not any(record.reason for record in check(paths, root).values())
+    assert not any(record.reason for record in inspect(paths, root).values())
     assert (memory_folder(root) / "quarantine.csv").read_text().split() == [
         "file,reason"
     ]
@@ -209,32 +209,32 @@ def test_picture_is_read_once_and_again_when_it_changes(root, monkeypatch):
 def test_dataset_folder_is_left_as_it_is(root):
     paths = write_photos(root, 2)
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    check(paths, root)
+    inspect(paths, root)
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_memory_forgets_pictures_that_are_gone(root):
     paths = write_photos(root, 3)
     paths[2].write_bytes(HTML)
-    check(paths, root)
+    inspect(paths, root)
     paths[2].unlink()
     paths[0].write_bytes(JPEG + b"\0")
-    check(paths[:2], root)
+    inspect(paths[:2], root)
     assert "2.jpg" not in (memory_folder(root) / "checked.csv").read_text()
     assert "2.jpg" not in (memory_folder(root) / "quarantine.csv").read_text()
 
 
 def test_picture_that_vanished_is_bad_now_but_not_for_ever(root):
     path = root / "late.jpg"
-    assert "cannot be opened" in check([path], root)[path].reason
+    assert "cannot be opened" in inspect([path], root)[path].reason
     path.write_bytes(JPEG)
-    assert check([path], root)[path].reason == ""
+    assert inspect([path], root)[path].reason == ""
 
 
 def test_torn_memory_never_gives_a_wrong_record(root):
     paths = write_photos(root, 3)
     paths[1].write_bytes(HTML)
-    truth = {record.file: record for record in check(paths, root).values()}
+    truth = {record.file: record for record in inspect(paths, root).values()}
     file = memory_folder(root) / "checked.csv"
     whole = file.read_bytes()
     for length in range(len(whole)):
@@ -247,11 +247,11 @@ def test_torn_memory_never_gives_a_wrong_record(root):
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"a,b\n1,2\n", b'"', HTML])
 def test_foreign_memory_is_made_anew(root, content):
     paths = write_photos(root, 2)
-    truth = check(paths, root)
+    truth = inspect(paths, root)
     file = memory_folder(root) / "checked.csv"
     whole = file.read_bytes()
     file.write_bytes(content)
-    assert check(paths, root) == truth
+    assert inspect(paths, root) == truth
     assert file.read_bytes() == whole
 
 
@@ -259,11 +259,11 @@ def test_foreign_memory_is_made_anew(root, content):
 def test_lost_or_torn_quarantine_list_is_written_again(root, content):
     paths = write_photos(root, 2)
     paths[0].write_bytes(HTML)
-    check(paths, root)
+    inspect(paths, root)
     file = memory_folder(root) / "quarantine.csv"
     whole = file.read_bytes()
     file.unlink() if content is None else file.write_bytes(content)
-    check(paths, root)
+    inspect(paths, root)
     assert file.read_bytes() == whole
 
 
@@ -277,19 +277,19 @@ def test_interrupted_check_keeps_what_it_has_done(root, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(quarantine, "on_all_cores", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            check(paths, root)
+            inspect(paths, root)
     forbid_reading(monkeypatch)
-    assert check(paths[:1], root)[paths[0]].reason == ""
+    assert inspect(paths[:1], root)[paths[0]].reason == ""
 
 
 def test_picture_that_cannot_be_opened_costs_the_others_nothing(root, monkeypatch):
     paths = write_photos(root, 3)
     (root / "closed.jpg").mkdir()  # opening a folder fails on every system
-    records = check([*paths, root / "closed.jpg"], root)
+    records = inspect([*paths, root / "closed.jpg"], root)
     assert "cannot be opened" in records[root / "closed.jpg"].reason
     assert "closed.jpg" in (memory_folder(root) / "quarantine.csv").read_text()
     forbid_reading(monkeypatch)
-    check(paths, root)
+    inspect(paths, root)
 
 
 def test_another_process_may_finish_first(root, monkeypatch):
@@ -299,11 +299,11 @@ def test_another_process_may_finish_first(root, monkeypatch):
         monkeypatch.setattr(Path, "replace", replace)
         with monkeypatch.context() as patch:
             patch.setattr(quarantine.os, "getpid", lambda: 0)
-            check(paths, root)
+            inspect(paths, root)
         return replace(file, target)
 
     monkeypatch.setattr(Path, "replace", overtaken)
-    check(paths, root)
+    inspect(paths, root)
     assert len(quarantine._remembered(memory_folder(root))) == 3
     assert len(list(memory_folder(root).iterdir())) == 2
 
@@ -314,9 +314,9 @@ def test_two_processes_at_once_both_end_well(root, tmp_path):
         "import sys; from pathlib import Path; from utils.data import quarantine\n"
         "quarantine.DATA, root = Path(sys.argv[1]), Path(sys.argv[2])\n"
         "for _ in range(8):\n"
-        "    quarantine.check(sorted(root.rglob('*.jpg')), root)\n"
+        "    quarantine.inspect(sorted(root.rglob('*.jpg')), root)\n"
         "    (quarantine.memory_folder(root) / 'checked.csv').unlink(missing_ok=True)\n"
-        "quarantine.check(sorted(root.rglob('*.jpg')), root)\n"
+        "quarantine.inspect(sorted(root.rglob('*.jpg')), root)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "data"), str(root)]
     project = ROOT
@@ -368,6 +368,6 @@ def test_distances_are_those_of_imagehash(root, monkeypatch):
 
 def test_hashes_of_the_check_are_used_again(root, monkeypatch):
     paths = write_photos(root, 4)
-    check(paths, root)
+    inspect(paths, root)
     forbid_reading(monkeypatch)
     assert report_duplicates(pictures(*paths[:2]), pictures(*paths[2:])) == []

@@ -17,7 +17,7 @@ from safetensors.torch import load_file as load_tensors
 
 from utils.command import Problem
 from utils.data.datasets import load_pets
-from utils.data.drawn.dataset import draw_sample
+from utils.data.drawn.dataset import draw_pets
 from utils.data.quarantine import memory_folder
 from utils.features.extraction import extract
 from utils.files import DATA
@@ -30,11 +30,11 @@ from utils.training import (
 from utils.training import (
     launch_tensorflow as tensorflow,
 )
-from utils.training.finetune import Plan, cut, draw_shares
+from utils.training.finetune import Config, cut, draw_shares
 
 ROOT = Path(__file__).parents[3]
 FRAMEWORKS = {"pytorch": pytorch, "tensorflow": tensorflow}
-TEAMS = {"pytorch": pytorch.Team, "tensorflow": strategy.Team}
+GROUPS = {"pytorch": pytorch.ProcessGroup, "tensorflow": strategy.ProcessGroup}
 TORCHRUN = ["torch.distributed.run", "--nproc-per-node", "2", "-m"]
 ONE = {
     "pytorch": ["utils.training.finetune_pytorch"],
@@ -65,8 +65,8 @@ def course_data(tmp_path_factory):
 
 
 def few_pictures():
-    sample = draw_sample(DATA / "sample")
-    with (sample / "sample.csv").open(encoding="utf-8", newline="") as file:
+    sample = draw_pets(DATA / "drawn")
+    with (sample / "drawn.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     for label, breed in enumerate(sorted({line["breed"] for line in lines})):
         paths = sorted(line["path"] for line in lines if line["breed"] == breed)
@@ -101,17 +101,17 @@ def results(words, folder, out):
 def answers(framework, file, course_data, monkeypatch):
     """Name the breeds of val with the weights of a file."""
     monkeypatch.setenv("COURSE_DATA", str(course_data))
-    team = TEAMS[framework]()
-    backbone = team.load_backbone("efficientnet_lite0")
+    group = GROUPS[framework]()
+    backbone = group.load_backbone("efficientnet_lite0")
     maps = extract(load_pets("val").paths, backbone, depth=-2, progress=False)
-    head = team.new_head(backbone.width, 37)
-    model = team.with_last_stage(backbone, head, maps.shape[1:])
+    head = group.new_head(backbone.width, 37)
+    model = group.with_last_stage(backbone, head, maps.shape[1:])
     if framework == "pytorch":
         model.load_state_dict(load_tensors(file))
     else:
         arrays = load_file(file)
         model.set_weights([arrays[str(number)] for number in range(len(arrays))])
-    return team.logits(model, maps).argmax(axis=1)
+    return group.logits(model, maps).argmax(axis=1)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -158,10 +158,10 @@ def test_shares_together_are_the_batch():
 
 
 def test_every_epoch_has_every_picture_whatever_the_shares():
-    plan = Plan("Head", 2, 1e-3, 0.0, batch=4, seed=5)
-    drawn = {size: list(draw_shares(10, plan, size)) for size in (1, 3)}
+    config = Config("Head", 2, 1e-3, 0.0, batch=4, seed=5)
+    drawn = {size: list(draw_shares(10, config, size)) for size in (1, 3)}
     for batches in drawn.values():
-        assert len(batches) == plan.steps(10) == 6
+        assert len(batches) == config.steps(10) == 6
         kept = [np.sort(rows[weights > 0]) for rows, weights in batches]
         for epoch in (kept[:3], kept[3:]):
             assert sorted(np.concatenate(epoch)) == list(range(10))

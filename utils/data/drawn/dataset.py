@@ -20,19 +20,19 @@ from utils.data.drawn.breeds import BREEDS_CSV, load_breeds
 from utils.data.drawn.drawing import draw_pet
 from utils.files import DATA
 
-SAMPLE = DATA / "sample"
+DRAWN = DATA / "drawn"
 SPLITS = {"train": 24, "val": 6, "test": 10}  # pictures of each breed
 SIZE = 256  # pixels
 MEGABYTES = 150  # of disk, with some to spare
-LISTING, VERSION = "sample.csv", "version.txt"
+LISTING, VERSION = "drawn.csv", "version.txt"
 OURS = re.compile(
-    r"sample\.csv|version\.txt|images|images/\w+_\d+\.png|(.*/)?\..*|replaced.*"
+    r"drawn\.csv|version\.txt|images|images/\w+_\d+\.png|(.*/)?\..*|replaced.*"
 )
 ABANDONED = 24 * 3600  # seconds after which an unfinished folder is nobody's
 
 
 class Row(NamedTuple):
-    """One line of sample.csv; the path is relative to the folder, with slashes."""
+    """One line of drawn.csv; the path is relative to the folder, with slashes."""
 
     path: str
     breed: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     split: str
 
 
-def draw_sample(folder=SAMPLE):
+def draw_pets(folder=DRAWN):
     """Draw the offline dataset, unless the folder already holds it.
 
     Pictures are drawn into a folder beside it that is renamed in the end: whatever
@@ -51,8 +51,8 @@ def draw_sample(folder=SAMPLE):
     ----------
     folder : Path
         Where the pictures (`images/Abyssinian_000.png` and so on, 256 x 256 RGB),
-        `sample.csv` (path, breed, species, split) and `version.txt` go. A sample of
-        another version there is replaced.
+        `drawn.csv` (path, breed, species, split) and `version.txt` go. Drawings of
+        another version there are replaced.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def draw_sample(folder=SAMPLE):
     Raises
     ------
     FileExistsError
-        Something that is no sample is in the way.
+        Something else is in the way.
     OSError
         The folder cannot be written, for example because the disk is full.
     """
@@ -75,14 +75,14 @@ def draw_sample(folder=SAMPLE):
             _draw(folder)
         except OSError as error:
             message = (
-                f"the sample cannot be drawn in {folder}: {error.strerror or error}; "
+                f"the pets cannot be drawn in {folder}: {error.strerror or error}; "
                 f"make room for {MEGABYTES} MB and the right to write, then run again"
             )
             raise OSError(error.errno, message) from error
     return folder
 
 
-def sample_version():
+def drawn_version():
     """Digest of everything that a drawing depends on: breeds.csv and this package."""
     digest = hashlib.sha256(repr((SPLITS, SIZE)).encode())
     for path in [BREEDS_CSV, *sorted(Path(__file__).parent.glob("*.py"))]:
@@ -91,9 +91,9 @@ def sample_version():
 
 
 def _is_current(folder):
-    """Whether the folder holds the whole sample of this version."""
+    """Whether the folder holds all drawings of this version."""
     try:
-        if (folder / VERSION).read_text(encoding="utf-8").strip() != sample_version():
+        if (folder / VERSION).read_text(encoding="utf-8").strip() != drawn_version():
             return False
         with open(folder / LISTING, newline="", encoding="utf-8") as file:
             paths = [row["path"] for row in csv.DictReader(file)]
@@ -108,14 +108,14 @@ def _refuse_foreign(folder):
     """Raise if the folder holds something that this module did not write."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(
-            f"{folder} is a file; move it away, the sample goes there"
+            f"{folder} is a file; move it away, the drawn pets go there"
         )
     inside = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     others = [name for name in inside if not OURS.fullmatch(name)]
     if others:
         raise FileExistsError(
-            f"{folder} holds {others[0]!r}, which is no part of the sample; move it "
-            "away or name another folder"
+            f"{folder} holds {others[0]!r}, which is no part of the drawn pets; move "
+            "it away or name another folder"
         )
 
 
@@ -151,7 +151,7 @@ def _draw_pictures(drawing):
     )
     done = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(work)
     try:
-        for _ in tqdm(done, "Drawing the sample", len(rows), unit="picture"):
+        for _ in tqdm(done, "Drawing the pets", len(rows), unit="picture"):
             pass
     finally:
         # Else they wait for more work, and a process of multiprocessing for them.
@@ -164,12 +164,12 @@ def _save(path, breed, seed):
 
 
 def _write_listing(drawing):
-    """Write sample.csv, and the version last."""
+    """Write drawn.csv, and the version last."""
     with open(drawing / LISTING, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows(row for row, _ in _rows())
-    (drawing / VERSION).write_text(sample_version() + "\n", encoding="utf-8")
+    (drawing / VERSION).write_text(drawn_version() + "\n", encoding="utf-8")
 
 
 def _publish(drawing, folder):
