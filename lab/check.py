@@ -14,10 +14,12 @@ from IPython.utils.capture import capture_output
 from tqdm import tqdm
 from traitlets.config import Config
 
+from lab.cells import grade_id
 from lab.questions.asking import ask
 from lab.questions.judging import remarks
 from lab.questions.points import POINTS
 from lab.questions.table import QUESTIONS
+from utils.command import Problem, attempt
 
 RELEASE = Path(__file__).parent / "release" / "pets" / "OxfordPets.ipynb"
 SEED = 0  # of the visible checks
@@ -39,11 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.check", description=__doc__)
     parser.add_argument("notebook", type=Path, help="your notebook")
     path = parser.parse_args(arguments).notebook
+    return attempt(lambda: _check(path))
+
+
+def _check(path: Path) -> int:
+    """Print what came out of a notebook; 1 if anything is missing."""
     try:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:  # a file may hold whatever it likes
-        print(f"{path} cannot be read as a notebook: {error}", file=sys.stderr)
-        return 1
+        raise Problem(f"{path} cannot be read as a notebook: {error}") from None
     odd = misplaced(grade_ids(notebook), grade_ids(_release()))
     with TemporaryDirectory() as empty, chdir(empty):  # as in the grader
         namespace, failures = run(notebook)
@@ -66,7 +72,7 @@ def grade_ids(notebook) -> list[str]:
     list of str
         Cells without such a name are left out.
     """
-    return [_name(cell) for cell in notebook.cells if _name(cell)]
+    return [name for cell in notebook.cells if (name := grade_id(cell))]
 
 
 def misplaced(found: list[str], expected: list[str]) -> list[str]:
@@ -118,10 +124,10 @@ def run(notebook) -> tuple[dict, list[str]]:
     for number, cell in enumerate(tqdm(notebook.cells, "Cells", leave=False), 1):
         error = _run_cell(shell, cell) if cell.cell_type == "code" else None
         # What is wrong with an answer is told question by question.
-        if error and not _name(cell).startswith("check_"):
+        if error and not grade_id(cell).startswith("check_"):
             said = "; ".join([type(error).__name__, *str(error).splitlines()[:1]])
             failures.append(
-                f"Cell {number} {_name(cell)} stopped: {said}".replace("  ", " ")
+                f"Cell {number} {grade_id(cell)} stopped: {said}".replace("  ", " ")
             )
     return shell.user_ns, failures
 
@@ -132,18 +138,13 @@ def _run_cell(shell: InteractiveShell, cell) -> BaseException | None:
     return result.error_before_exec or result.error_in_exec
 
 
-def _name(cell) -> str:
-    """Give nbgrader's name of a cell, empty for one without."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
-
-
 def _release():
     return nbformat.read(RELEASE, as_version=4)
 
 
 def _cell(notebook, name: str):
     """Find the first cell of a name, if there is one."""
-    return next((cell for cell in notebook.cells if _name(cell) == name), None)
+    return next((cell for cell in notebook.cells if grade_id(cell) == name), None)
 
 
 def _tell_points(namespace: dict) -> bool:
@@ -155,7 +156,8 @@ def _tell_points(namespace: dict) -> bool:
         for remark in remarks(of_question):
             print(f"    {remark}")
     every = [finding for of_question in findings.values() for finding in of_question]
-    earned, points = (sum(f[k] for f in every) for k in (2, 1))
+    earned = sum(finding.earned for finding in every)
+    points = sum(finding.points for finding in every)
     print(f"{'so far':12} {earned:g} of {points:g} points; the grader uses other data")
     return earned == points
 

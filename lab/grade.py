@@ -15,17 +15,15 @@ from tqdm import tqdm
 from lab.grading.features import shared_features
 from lab.grading.grading import digest, grade_submission
 from lab.grading.record import Record, Setting, isolations
-from lab.grading.submissions import Submission, Unreadable, find_submissions
+from lab.grading.submissions import Submission, find_submissions
 from lab.questions.predictions import score_predictions
 from lab.sandbox.isolation import ISOLATIONS, strongest_isolation
 from lab.sandbox.supervisor import Limits
 from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control
-from utils.command import Problem
+from utils.command import Problem, attempt
 from utils.training.cluster import spread
 
 WALL_FACTOR = 5  # times as long as it may compute, a cell may take: others compute too
-
-
 QUESTIONS_CODE = Path(__file__).with_name("questions")
 
 
@@ -43,22 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        _grade_all(options)
-    except (Problem, Unreadable) as problem:
-        print(f"\n{problem}", file=sys.stderr)
-        return 1
-    except TerminatedWorkerError:
-        print(
-            "\nA process of the grader was killed, perhaps for want of memory. The "
-            "same command goes on from here; --jobs 1 takes the least memory.",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.")
-        return 130
-    return 0
+    stopped = "Stopped. The same command goes on from here."
+    return attempt(lambda: _grade_all(options), stopped)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,8 +74,14 @@ def _grade_all(options: argparse.Namespace) -> None:
     setting = _setting(options)
     submissions = find_submissions(options.submissions.resolve())
     setting = setting._replace(features=shared_features(setting.data, setting.withheld))
-    with spread(options.scheduler):
-        records = _grade_each(submissions, setting, options)
+    try:
+        with spread(options.scheduler):
+            records = _grade_each(submissions, setting, options)
+    except TerminatedWorkerError:
+        raise Problem(
+            "A process of the grader was killed, perhaps for want of memory. The same "
+            "command goes on from here; --jobs 1 takes the least memory."
+        ) from None
     write_reports(records, options.out)
     if options.gradebook:
         from lab.grading.gradebook import write_gradebook  # slow too

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from utils.command import attempt
 from utils.data.datasets import SPLITS, Pictures, load_pets
 from utils.data.decode import read_picture
 from utils.files import replacing
@@ -39,14 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 if all is well, else 1.
     """
     options = _parser().parse_args(arguments)
-    try:
-        pictures = load_pets(options.split)
-        withhold(pictures, options.count, options.out, options.answers)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 1
+    return attempt(lambda: _withhold(options))
+
+
+def _withhold(options: argparse.Namespace) -> None:
+    pictures = load_pets(options.split)
+    withhold(pictures, options.count, options.out, options.answers)
     print(f"{options.count} pictures are in {options.out}. Keep {options.answers}.")
-    return 0
 
 
 def withhold(pictures: Pictures, count: int, out: Path, answers: Path) -> None:

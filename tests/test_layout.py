@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.sandbox.isolation import CODE
+
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 400  # of a module
 MAX_ENTRIES = 14  # of utils/
@@ -129,3 +131,23 @@ def test_modules_offer_what_is_taken_from_them(folder):
             offers = hasattr(importlib.import_module(module), name)
             missing = f"{path} takes {name} from {module}"
             assert offers or f"{module}.{name}" in MODULES, missing
+
+
+def test_submissions_see_of_the_course_what_is_listed_and_no_answers():
+    hidden = ("lab/grading", "lab/source", "lab/release", "lab/grade.py")
+    hidden += ("lab/withhold.py", "lab/README.md", "tools", "tests", ".git")
+    for name in CODE:
+        assert (ROOT / name).exists(), f"{name} is shown, but not there"
+        shown = Path(name)
+        for other in map(Path, hidden):
+            inside = shown.is_relative_to(other) or other.is_relative_to(shown)
+            assert not inside, f"a submission would see {other}"
+    # What is shown imports nothing that is not.
+    shown = {n for n, p in MODULES.items() if _is_shown(p.relative_to(ROOT))}
+    for name in shown:
+        unseen = {n for n in IMPORTS[name] if n in MODULES and n not in shown}
+        assert not unseen, f"{name} imports {unseen}, which a submission cannot see"
+
+
+def _is_shown(path: Path) -> bool:
+    return any(path.is_relative_to(name) for name in CODE)

@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 
 from tools.notebook import execute
 from tools.report import Run, split_at_markers, tables, write_report
-from utils.command import Problem
+from utils.command import Problem, attempt
 from utils.files import ROOT, write_text
 from utils.results import results_of
 
@@ -52,15 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except Problem as problem:
-        print(f"\n{problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. The pages of finished notebooks are in build/.")
-        return 130
-    return 0
+    stopped = "Stopped. The pages of finished notebooks are in build/."
+    return attempt(lambda: _run(options), stopped)
 
 
 def find_lessons(paths: list[Path]) -> list[Lesson]:

@@ -8,27 +8,26 @@ class Problem(Exception):
     """What stops a run; its text tells the reader what to do next."""
 
 
-def attempt(work: Callable[[], None], stopped: str = "Stopped.") -> int:
+def attempt(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
     """Do the work of a command, and turn what goes wrong into words.
 
     Parameters
     ----------
     work : callable
-        Takes and returns nothing.
+        Takes nothing; it may return an exit status of its own.
     stopped : str
         What to print after Ctrl-C or Ctrl-D.
 
     Returns
     -------
     int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C or Ctrl-D.
+        Exit status: of the work, or 0; 1 after a problem, 130 after Ctrl-C or Ctrl-D.
     """
     try:
-        work()
+        return work() or 0
     except (Problem, ValueError, OSError) as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, EOFError):
         print(f"\n{stopped}", file=sys.stderr)
         return 130
-    return 0

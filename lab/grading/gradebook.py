@@ -11,6 +11,7 @@ import nbformat
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader.api import Gradebook, MissingEntry
 
+from lab.cells import grade_id
 from lab.check import RELEASE
 from lab.grading.record import Record
 from lab.grading.submissions import (
@@ -63,8 +64,7 @@ def write_gradebook(
 
 def _named(notebook) -> dict:
     """Give the cells that nbgrader knows, by name."""
-    known = (cell for cell in notebook.cells if "nbgrader" in cell.metadata)
-    return {cell.metadata.nbgrader.grade_id: cell for cell in known}
+    return {name: cell for cell in notebook.cells if (name := grade_id(cell))}
 
 
 def _wish(record: Record) -> str:

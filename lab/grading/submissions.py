@@ -18,7 +18,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import nbformat
 
+from lab.cells import grade_id
 from lab.check import misplaced
+from utils.command import Problem
 
 NOTEBOOK = "OxfordPets"  # how the names of the assignment's notebooks begin
 NOTEBOOK_BYTES = 32 << 20
@@ -33,7 +35,7 @@ EXPORTS = {
 DAMAGE = (BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError)
 
 
-class Unreadable(Exception):
+class Unreadable(Problem):
     """Why a submission cannot be graded, in a sentence for people."""
 
 
@@ -290,8 +292,8 @@ def _clean_cell(number: int, cell) -> nbformat.NotebookNode:
     if not isinstance(source, str):
         source = "".join(source)
     make = getattr(nbformat.v4, f"new_{cell['cell_type']}_cell")
-    grade_id = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
-    metadata = {"nbgrader": {"grade_id": grade_id}} if _is_text(grade_id) else {}
+    name = grade_id(cell)
+    metadata = {"nbgrader": {"grade_id": name}} if _is_text(name) else {}
     return make(source, id=f"cell-{number}", metadata=metadata)
 
 
@@ -301,8 +303,8 @@ def _is_text(value) -> bool:
 
 def _remarks(cells, expected) -> list[str]:
     """Say which cells are missing, copied or out of order."""
-    ids = [cell.metadata.nbgrader.grade_id for cell in cells if cell.metadata]
-    remarks = misplaced([each for each in ids if each in expected], list(expected))
+    names = [name for cell in cells if (name := grade_id(cell)) in expected]
+    remarks = misplaced(names, list(expected))
     if not any(cell.cell_type == "code" and cell.source.strip() for cell in cells):
         remarks.append("There is no code in the notebook.")
     return remarks

@@ -6,8 +6,9 @@ from zlib import crc32
 
 import numpy as np
 
-from lab.questions.judging import Call, Failure, Finding, as_arrays, remarks
+from lab.questions.judging import Call, Finding, as_arrays, remarks
 from lab.questions.table import QUESTIONS
+from lab.sandbox.messages import Failure
 
 
 def check(id: str, namespace: dict, seed: int = 0) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.questions.points import POINTS
+from lab.sandbox.messages import Failure
 
 KINDS = {"b": "True and False", "iu": "whole numbers", "biuf": "numbers"}
 
@@ -20,12 +21,6 @@ class Finding(NamedTuple):
     points: float  # what it is worth
     earned: float  # 0 to points
     message: str  # what was expected, what came, what to do; empty if nothing to say
-
-
-class Failure(NamedTuple):
-    """Why a call gave no arrays."""
-
-    reason: str  # goes on after the function's name: "raised ValueError: ..."
 
 
 class Call(NamedTuple):

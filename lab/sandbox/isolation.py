@@ -19,6 +19,7 @@ CODE = (
     "utils",
     "data/breeds.csv",
     "lab/__init__.py",
+    "lab/cells.py",
     "lab/check.py",
     "lab/questions",
     "lab/sandbox/__init__.py",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.cells import grade_id
 from lab.sandbox.isolation import (
     DRAWN,
     ISOLATIONS,
@@ -208,7 +209,7 @@ def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
     try:
         cells = list(enumerate(json.loads(content)["cells"]))
         return [
-            (_name(cell, place), "".join(cell["source"]))
+            (str(grade_id(cell)) or place, "".join(cell["source"]))
             for place, cell in cells
             if cell["cell_type"] == "code"
         ]
@@ -216,9 +217,3 @@ def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
         raise ValueError(
             "notebook is no notebook in format 4: open it in Jupyter and save it again."
         ) from error
-
-
-def _name(cell: dict, place: int) -> str | int:
-    """Give what nbgrader calls a cell, else its place."""
-    nbgrader = cell.get("metadata", {}).get("nbgrader", {})
-    return str(nbgrader.get("grade_id", "")) or place

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from lab import grade
+from lab.cells import grade_id
 from lab.check import RELEASE
 from lab.questions.table import QUESTIONS
 
@@ -43,21 +44,17 @@ SPOILT = [
 
 def hand_in(folder: Path, count: int) -> None:
     """Write submissions as nbgrader collects them."""
-    solved = {_name(c): c.source for c in nbformat.read(MASTER, as_version=4).cells}
+    solved = {grade_id(c): c.source for c in nbformat.read(MASTER, as_version=4).cells}
     for number, (question, spoilt) in enumerate(islice(cycle(SPOILT), count)):
         notebook = nbformat.read(RELEASE, as_version=4)
         for cell in notebook.cells:
-            if _name(cell) in (*QUESTIONS, "predictions"):
-                cell.source = solved[_name(cell)]
-            if _name(cell) == question:
+            if grade_id(cell) in (*QUESTIONS, "predictions"):
+                cell.source = solved[grade_id(cell)]
+            if grade_id(cell) == question:
                 cell.source += f"\n\n\n{spoilt}"
         path = folder / f"student{number:03}" / "pets" / RELEASE.name
         path.parent.mkdir(parents=True)
         nbformat.write(notebook, path)
-
-
-def _name(cell) -> str:
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
 def grade_here(course: Path) -> tuple[float, dict]:

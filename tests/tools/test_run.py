@@ -146,9 +146,9 @@ def test_ctrl_c_ends_the_kernel_too(course):
         while not (pid.exists() and pid.read_text().endswith("\n")):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Stopped" in out
+    assert "Stopped" in error
     assert "Traceback" not in error
     assert not psutil.pid_exists(int(pid.read_text()))
 

@@ -13,9 +13,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from lab import questions
 from lab.questions.asking import ask, check, mark
 from lab.questions.head import _softmax
-from lab.questions.judging import Failure
 from lab.questions.points import POINTS
 from lab.questions.table import QUESTIONS
+from lab.sandbox.messages import Failure
 
 MASTER = Path(__file__).parents[3] / "lab/source/pets/OxfordPets.ipynb"
 EVERY = [(id, f.name) for id in QUESTIONS for f in ask(id, {}, 0)]
