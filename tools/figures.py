@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from html import escape
 from pathlib import Path
 
 import nbformat
@@ -13,7 +12,7 @@ from tools.run import NOTEBOOKS, OFFLINE
 from utils.command import Problem
 from utils.data.datasets import load_photographs
 from utils.data.images import load_images
-from utils.files import DATA, replacing, write_text
+from utils.files import DATA, replacing
 
 IMAGES = NOTEBOOKS / "images"
 NOTEBOOK = NOTEBOOKS / "AdversarialCat_PyTorch.ipynb"
@@ -34,30 +33,9 @@ BANNER = {
     "adversarial-dog.png": "2 levels of 256 changed,\nand it sees a tabby cat",
 }
 
-# The loop as a diagram: boxes in units of pixels, and the way back below them.
-BOX_WIDTH, BOX_HEIGHT, GAP, MARGIN = 132, 64, 44, 16
-STEPS = [
-    ("values", "pixels or waves"),
-    ("picture", "decode, warp"),
-    ("network", "frozen"),
-    ("objective", "one number"),
-]
-STYLE = """
-  text { font: 15px sans-serif; fill: #1f2328; text-anchor: middle }
-  .small { font-size: 12px }
-  rect { fill: none; stroke: #1f2328; stroke-width: 1.5; rx: 8 }
-  .forth { stroke: #0072b2; stroke-width: 2.5; fill: none }
-  .back { stroke: #d55e00; stroke-width: 2.5; fill: none; stroke-dasharray: 7 4 }
-  .forth-head { fill: #0072b2 } .back-head { fill: #d55e00 }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc } rect { stroke: #f0f6fc }
-    .forth { stroke: #56b4e9 } .back { stroke: #e69f00 }
-    .forth-head { fill: #56b4e9 } .back-head { fill: #e69f00 }
-  }"""
-
 
 def make_figures(folder: Path = IMAGES) -> list[Path]:
-    """Make every picture of the lesson's text.
+    """Make every picture of the lesson's text that comes from the network.
 
     Parameters
     ----------
@@ -74,7 +52,6 @@ def make_figures(folder: Path = IMAGES) -> list[Path]:
     Problem
         The notebook that makes the ideal and the adversarial pictures failed.
     """
-    write_text(folder / "loop.svg", draw_loop())
     with replacing(folder / "cat-features.png") as part:
         _show_features().savefig(part, metadata={"Software": None})
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -88,74 +65,6 @@ def make_figures(folder: Path = IMAGES) -> list[Path]:
             part, dpi=SHARPNESS, bbox_inches="tight", metadata={"Software": None}
         )
     return sorted(folder.iterdir())
-
-
-def draw_loop() -> str:
-    """Draw the loop that serves the ideal and the adversarial cat.
-
-    Returns
-    -------
-    str
-        An SVG picture, readable on a light and on a dark page.
-    """
-    width = len(STEPS) * (BOX_WIDTH + GAP) - GAP + 2 * MARGIN
-    height = 2 * BOX_HEIGHT + 3 * MARGIN
-    boxes = [_box(number, *texts) for number, texts in enumerate(STEPS)]
-    arrows = [_arrow(number) for number in range(1, len(STEPS))]
-    title = "The loop: a picture goes through the network, its gradient comes back."
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-            f'role="img" aria-label="{title}">',
-            f"<title>{title}</title>\n<style>{STYLE}\n</style>",
-            *(_head(kind) for kind in ("forth", "back")),
-            *boxes,
-            *arrows,
-            _way_back(width),
-            "</svg>\n",
-        ]
-    )
-
-
-def _left(number: int) -> int:
-    return MARGIN + number * (BOX_WIDTH + GAP)
-
-
-def _box(number: int, name: str, remark: str) -> str:
-    """Draw a box with a name and, smaller, a remark."""
-    left, middle = _left(number), _left(number) + BOX_WIDTH // 2
-    return (
-        f'<rect x="{left}" y="{MARGIN}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}"/>\n'
-        f'<text x="{middle}" y="{MARGIN + 29}">{escape(name)}</text>\n'
-        f'<text class="small" x="{middle}" y="{MARGIN + 49}">{escape(remark)}</text>'
-    )
-
-
-def _arrow(number: int) -> str:
-    """Draw the arrow that leads to a box from the one before."""
-    start, end, y = _left(number) - GAP + 4, _left(number) - 9, MARGIN + BOX_HEIGHT / 2
-    return f'<path class="forth" marker-end="url(#forth)" d="M{start} {y}H{end}"/>'
-
-
-def _way_back(width: int) -> str:
-    """Draw the gradient's way from the last box to the first, and what it is for."""
-    right, left = _left(len(STEPS) - 1) + BOX_WIDTH // 2, _left(0) + BOX_WIDTH // 2
-    top, bottom = MARGIN + BOX_HEIGHT + 4, 2 * BOX_HEIGHT + MARGIN
-    line = f"M{right} {top}V{bottom}H{left}V{top + 6}"
-    text = "gradient: a step uphill, back inside the budget, and again"
-    return (
-        f'<path class="back" marker-end="url(#back)" d="{line}"/>\n'
-        f'<text class="small" x="{width // 2}" y="{bottom - 10}">{text}</text>'
-    )
-
-
-def _head(kind: str) -> str:
-    """Define the head of an arrow."""
-    return (
-        f'<marker id="{kind}" viewBox="0 0 10 10" refX="4" refY="5" markerWidth="5" '
-        f'markerHeight="5" orient="auto"><path class="{kind}-head" '
-        'd="M0 0L10 5L0 10z"/></marker>'
-    )
 
 
 def _show_features():

@@ -55,7 +55,8 @@ def sections(text: str) -> list[Section]:
         for token, inline in pairwise(tokens)
         if token.type == "heading_open" and token.level == 0
     ]
-    ends = [start for (start, _), *_ in found[1:]] + [len(lines)]
+    starts = [start for (start, _), *_ in found]
+    ends = [*starts, len(lines)][1:]
     return [
         Section(start + 1, level, title, lines[start:after], lines[after:end])
         for ((start, after), level, title), end in zip(found, ends, strict=True)

@@ -13,30 +13,12 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from tools.markdown import sections
 from utils.command import Problem
 
 WIDGET, PNG = "application/vnd.jupyter.widget-view+json", "image/png"
-HEADING = re.compile(r"^(#{1,6}) +(.+?)[ #]*$", re.MULTILINE)
-FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ARROW = re.compile(r"^-+> \d+ .*$", re.MULTILINE)  # marks the failing line in a trace
-
-
-def headings(source: str) -> list[tuple[int, str]]:
-    """List the headings in Markdown, code blocks left out.
-
-    Parameters
-    ----------
-    source : str
-        The text of a cell.
-
-    Returns
-    -------
-    list of (int, str)
-        Level, 1 to 6, and text of each heading.
-    """
-    found = HEADING.findall(FENCED.sub("", source))
-    return [(len(signs), text) for signs, text in found]
 
 
 def execute(notebook, path: Path, environment: dict[str, str]) -> None:
@@ -120,8 +102,8 @@ class _Client(NotebookClient):
     def heading(self) -> str:
         """Find the nearest heading above the cell."""
         above = [c for c in self.nb.cells[: self.index] if c.cell_type == "markdown"]
-        found = (text for cell in above for _, text in headings(cell.source))
-        return ["no heading", *found][-1]
+        titles = (part.title for cell in above for part in sections(cell.source))
+        return ["no heading", *titles][-1]
 
     def where(self) -> str:
         code = [c for c in self.nb.cells[: self.index + 1] if c.cell_type == "code"]

@@ -43,11 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return _report(
-        {path: check(path) for path in files} or check_all() | check_quizzes()
+        {path: review(path) for path in files} or review_all() | review_quizzes()
     )
 
 
-def check_all() -> dict[Path, list[str]]:
+def review_all() -> dict[Path, list[str]]:
     """Compare every translated Markdown file with the English one.
 
     Returns
@@ -58,10 +58,10 @@ def check_all() -> dict[Path, list[str]]:
     found = {ROOT / name: [] for name in _required()}
     for folder in FOLDERS:
         found |= dict.fromkeys(path for path in folder.glob("*.md") if language(path))
-    return {path: check(path) for path in sorted(found)}
+    return {path: review(path) for path in sorted(found)}
 
 
-def check_quizzes() -> dict[Path, list[str]]:
+def review_quizzes() -> dict[Path, list[str]]:
     """Compare every translated quiz with the English one.
 
     Returns
@@ -80,7 +80,7 @@ def check_quizzes() -> dict[Path, list[str]]:
     return found
 
 
-def check(path: Path) -> list[str]:
+def review(path: Path) -> list[str]:
     """Compare a translated file with the English one.
 
     Parameters

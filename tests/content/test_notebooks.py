@@ -15,7 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools.notebook import headings
+from tools import markdown
 from utils.data.datasets import SAMPLE
 from utils.results import MIME, results_of
 
@@ -46,7 +46,8 @@ def tags(cell: NotebookNode) -> list[str]:
 
 def all_headings(cells: Iterable[NotebookNode]) -> list[tuple[int, str]]:
     prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
-    return [heading for source in prose for heading in headings(source)]
+    parts = [part for source in prose for part in markdown.sections(source)]
+    return [(part.level, part.title) for part in parts]
 
 
 def sections(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:

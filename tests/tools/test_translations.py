@@ -9,7 +9,7 @@ import pytest
 from tools import quizzes, translations
 from tools.languages import language_bar, numbers, section_hash
 from tools.markdown import sections
-from tools.translations import FOLDERS, check_all, compare, english_of, main, stamp
+from tools.translations import FOLDERS, compare, english_of, main, review_all, stamp
 from utils import quiz
 from utils.languages import LANGUAGES
 
@@ -73,7 +73,7 @@ def course(tmp_path, monkeypatch, translated):
 
 
 def test_every_translation_is_up_to_date():
-    stale = {str(path): problems for path, problems in check_all().items() if problems}
+    stale = {str(path): problems for path, problems in review_all().items() if problems}
     assert stale == {}
 
 
@@ -204,7 +204,7 @@ def test_stale_quizzes_are_printed_too(course, capsys):
 
 def test_a_required_translation_that_is_missing_is_named(course, monkeypatch):
     monkeypatch.setattr(translations, "REQUIRED", ("README.md",))
-    found = {path.name: problems for path, problems in check_all().items()}
+    found = {path.name: problems for path, problems in review_all().items()}
     assert found.pop("README.da.md") == []
     assert found == {
         f"README.{code}.md": [f"README.{code}.md is missing"]
@@ -214,7 +214,7 @@ def test_a_required_translation_that_is_missing_is_named(course, monkeypatch):
 
 def test_a_translation_of_nothing_is_named(course):
     (course / "README.md").unlink()
-    assert check_all() == {course / "README.da.md": ["README.md is missing"]}
+    assert review_all() == {course / "README.da.md": ["README.md is missing"]}
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.da.md"])
@@ -222,7 +222,7 @@ def test_both_texts_begin_with_the_language_bar(course, name):
     path = course / name
     text = path.read_text(encoding="utf-8").replace(BAR, "[English](README.md)")
     path.write_text(text, encoding="utf-8")
-    found = check_all()[course / "README.da.md"]
+    found = review_all()[course / "README.da.md"]
     assert f"{name} does not begin with the language bar: {BAR}" in found
 
 
