@@ -16,8 +16,9 @@ MAX_ENTRIES = 14  # of utils/
 # Each may import from itself and from the layers before it.
 LAYERS = (
     {"files", "checks", "command", "device", "languages", "measure", "results"},
-    {"backbones", "data", "quiz"},
-    {"adversarial", "features", "plot"},
+    {"plot", "quiz"},
+    {"backbones", "data"},
+    {"adversarial", "features"},
     {"training"},
 )
 # Folders that one may not import from, by the folder that imports.

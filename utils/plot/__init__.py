@@ -16,6 +16,7 @@ from utils.plot.pictures import (
     show_images,
     show_maps,
     show_mistakes,
+    surest_mistakes,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "show_images",
     "show_maps",
     "show_mistakes",
+    "surest_mistakes",
 ]

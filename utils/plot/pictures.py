@@ -1,7 +1,5 @@
 """Figures of pictures: grids, mistakes, feature maps, attacks."""
 
-from pathlib import Path
-
 import numpy as np
 
 from utils.checks import (
@@ -11,10 +9,8 @@ from utils.checks import (
     require_length,
     require_probabilities,
 )
-from utils.data.images import load_images
 from utils.plot.figure import (
     BLUE,
-    DPI,
     LINE,
     MAX_BARS,
     PICTURE,
@@ -74,21 +70,41 @@ def show_images(images, titles=None, columns=4) -> Figure:
     return figure
 
 
-def show_mistakes(images, labels, probabilities, class_names, count=8) -> Figure:
+def surest_mistakes(labels, probabilities, count=8) -> np.ndarray:
+    """Find the wrong answers that the network was surest of.
+
+    Parameters
+    ----------
+    labels : (N,) int ndarray in [0, K)
+        True classes.
+    probabilities : (N, K) float ndarray in [0, 1]
+        One row per picture.
+    count : int
+        Mistakes at most.
+
+    Returns
+    -------
+    (M,) int64 ndarray in [0, N)
+        Their rows, the surest first; M is at most `count`.
+    """
+    predictions, surety = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predictions != labels)
+    return wrong[np.argsort(-surety[wrong], kind="stable")][:count]
+
+
+def show_mistakes(images, labels, probabilities, class_names) -> Figure:
     """Show the wrong answers that the network was surest of, the surest first.
 
     Parameters
     ----------
-    images : (N, H, W, 3) float ndarray in [0, 1], or sequence of N paths
-        RGB pictures; of picture files, only those shown are loaded.
+    images : (M, H, W, 3) float ndarray in [0, 1]
+        RGB, the pictures that `surest_mistakes` names, in its order.
     labels : (N,) int ndarray in [0, K)
-        True classes.
+        True classes of all pictures.
     probabilities : (N, K) float ndarray in [0, 1]
         One row per picture, which sums to 1.
     class_names : sequence of K str
         Names of the classes.
-    count : int
-        Pictures at most.
 
     Returns
     -------
@@ -103,23 +119,21 @@ def show_mistakes(images, labels, probabilities, class_names, count=8) -> Figure
     """
     probabilities = require_probabilities(probabilities, class_names, dimensions=2)
     labels = require_classes("labels", labels, class_names)
-    for name, values in (("labels", labels), ("images", images)):
-        require_length(name, values, len(probabilities))
-    predictions, surety = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(predictions != labels)
-    if not len(wrong):
+    require_length("labels", labels, len(probabilities))
+    predictions = probabilities.argmax(axis=1)
+    mistakes = int(np.count_nonzero(predictions != labels))
+    if not mistakes:
         return message(f"No mistake in {count_of(len(labels), 'picture')}.")
-    worst = wrong[np.argsort(-surety[wrong], kind="stable")][:count]
-    names = [f"{class_names[labels[n]]} → {class_names[predictions[n]]}" for n in worst]
+    worst = surest_mistakes(labels, probabilities, len(images))
+    require_length("images", images, len(worst))
     titles = [
-        f"{name} {percent(surety[n])}" for name, n in zip(names, worst, strict=True)
+        f"{class_names[labels[n]]} → {class_names[predictions[n]]} "
+        f"{percent(probabilities[n].max())}"
+        for n in worst
     ]
-    chosen = [images[n] for n in worst]
-    if isinstance(chosen[0], str | Path):
-        chosen = load_images(chosen, round(PICTURE * DPI))
-    figure = show_images(chosen, titles)
+    figure = show_images(images, titles)
     heading = (
-        f"{len(worst)} of {count_of(len(wrong), 'mistake')} in "
+        f"{len(worst)} of {count_of(mistakes, 'mistake')} in "
         f"{count_of(len(labels), 'picture')}, the surest first (true → predicted)"
     )
     set_heading(figure, heading)
