@@ -76,7 +76,7 @@ def grade_ids(notebook) -> list[str]:
 
 
 def misplaced(found: list[str], expected: list[str]) -> list[str]:
-    """Say which cells are missing, there twice, or out of order.
+    """List cells that are missing, there twice, or out of order.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def section_hash(section: str) -> str:
 
 
 def language_bar(name: str) -> str:
-    """Give the line below the title that leads to a text in all its languages.
+    """Return the line below the title that leads to a text in all its languages.
 
     Parameters
     ----------

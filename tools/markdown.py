@@ -80,7 +80,7 @@ def render(text: str) -> BeautifulSoup:
 
 
 def prose(page: BeautifulSoup) -> str:
-    """Give what a reader reads, and what a picture says to those who cannot see it.
+    """Return what a reader reads, and what a picture says to those who cannot see it.
 
     Parameters
     ----------

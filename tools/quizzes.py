@@ -127,7 +127,7 @@ def write() -> None:
 
 
 def _outline(quiz: dict) -> list:
-    """Give what has to be the same in all languages."""
+    """Return what has to be the same in all languages."""
     return [
         (question["id"], [answer["correct"] for answer in question["answers"]])
         for question in quiz["questions"]
@@ -135,7 +135,7 @@ def _outline(quiz: dict) -> list:
 
 
 def _parts(quiz: dict) -> list[tuple[str, dict]]:
-    """Give what has a hash of its own: the beginning, and each question."""
+    """Return what has a hash of its own: the beginning, and each question."""
     opening = {key: value for key, value in quiz.items() if key != "questions"}
     questions = [(f"the question {each['id']}", each) for each in quiz["questions"]]
     return [("the beginning", opening), *questions]

@@ -79,7 +79,7 @@ def words_of(text: str) -> list[str]:
 
 
 def misspelt(words: Iterable[str], code: str) -> list[str]:
-    """Give the words that hunspell does not know.
+    """Return the words that hunspell does not know.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def misspelt(words: Iterable[str], code: str) -> list[str]:
 
 
 def is_mixed(word: str, code: str) -> bool:
-    """Tell whether a word has letters of two alphabets, or of another language's.
+    """Return whether a word has letters of two alphabets, or of another language's.
 
     They may look the same, and hunspell passes over letters that its dictionary lacks.
     """
@@ -113,7 +113,7 @@ def is_mixed(word: str, code: str) -> bool:
 
 
 def is_installed(code: str) -> bool:
-    """Tell whether hunspell is here, with the dictionary of a language."""
+    """Return whether hunspell is here, with the dictionary of a language."""
     if not shutil.which("hunspell"):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Tell which translated sections are stale: `python -m tools.translations`."""
+"""List translated sections that are stale: `python -m tools.translations`."""
 
 import argparse
 import re
@@ -229,7 +229,7 @@ def _required() -> Iterator[str]:
 
 
 def _opening(text: str) -> str:
-    """Give the first line of prose after the title."""
+    """Return the first line of prose after the title."""
     first = sections(text)[0].body if sections(text) else []
     lines = (line.strip() for line in first if not STAMP.fullmatch(line.strip()))
     return next(filter(None, lines), "")
@@ -253,12 +253,12 @@ def _align(
 
 
 def _match(ours: list[Section], theirs: list[Section]) -> bool:
-    """Tell whether the headings have the same levels, one to one."""
+    """Return whether the headings have the same levels, one to one."""
     return [one.level for one in ours] == [other.level for other in theirs]
 
 
 def _mismatch(ours: list[Section], theirs: list[Section]) -> str:
-    """Say which headings face each other, from the first to the last that differ."""
+    """Name the headings that face each other, from first to last difference."""
     while ours and theirs and ours[0].level == theirs[0].level:
         ours, theirs = ours[1:], theirs[1:]
     return (
@@ -272,7 +272,7 @@ def _titles(sections: list[Section]) -> str:
 
 
 def _differences(one: Section, other: Section, language: str) -> Iterator[str]:
-    """Tell what a translated section has otherwise than the English one."""
+    """List what a translated section has otherwise than the English one."""
     if _stamped(other) is None:
         yield "it carries no hash (--stamp writes it when the translation is finished)"
     elif _stamped(other) != section_hash(one.text):

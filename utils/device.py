@@ -129,7 +129,7 @@ def seed_everything(seed: int) -> None:
 
 
 def describe(device) -> str:
-    """Say in one line what computes.
+    """Describe in one line what computes.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def offline():
-    """Tell whether the user has ruled downloads out.
+    """Return whether the user has ruled downloads out.
 
     Returns
     -------

@@ -12,6 +12,6 @@ LANGUAGES = {
 
 
 def language(path: Path) -> str | None:
-    """Tell the language of a file `NAME.<language>.md`; None for English."""
+    """Return the language of a file `NAME.<language>.md`; None for English."""
     code = path.name.removesuffix(".md").rpartition(".")[2]
     return code if code in LANGUAGES and path.suffix == ".md" else None

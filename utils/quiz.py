@@ -217,7 +217,7 @@ def _check_answers(id: str, answers: list[dict]) -> None:
 
 
 def _lettered(answers: list[dict]) -> list[tuple[str, dict, str]]:
-    """Give each answer its letter, and its feedback the mark of right or wrong."""
+    """Add its letter to each answer, and a mark of right or wrong to its feedback."""
     return [
         (letter, each, f"{RIGHT if each['correct'] else WRONG} {each['feedback']}")
         for letter, each in zip(ascii_uppercase, answers, strict=False)

@@ -36,11 +36,11 @@ def discreet(answer):
 
 
 def is_grave(answer) -> bool:
-    """Tell what a person should look at: it may be the machine's fault."""
+    """List what a person should look at: it may be the machine's fault."""
     return isinstance(answer, Failure) and answer.reason in GRAVE.values()
 
 
 def grave_flags(answers: dict) -> list[str]:
-    """Give a flag for each grave failure, by the name of what failed."""
+    """Return a flag for each grave failure, by the name of what failed."""
     told = {name: discreet(answer) for name, answer in answers.items()}
     return [f"{name} {a.reason}" for name, a in told.items() if is_grave(a)]

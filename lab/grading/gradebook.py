@@ -63,7 +63,7 @@ def write_gradebook(
 
 
 def _named(notebook) -> dict:
-    """Give the cells that nbgrader knows, by name."""
+    """Return the cells that nbgrader knows, by name."""
     return {name: cell for cell in notebook.cells if (name := grade_id(cell))}
 
 

@@ -194,12 +194,12 @@ def _judged(question, calls, arrays) -> tuple[list[Finding], list[str]]:
 
 
 def _is_own(cell: str | int) -> bool:
-    """Tell a cell of the student's from a visible check, which the scores cover."""
+    """Return whether a cell is the student's: the scores cover visible checks."""
     return not str(cell).startswith("check_")
 
 
 def _remark(cell: str | int, reason: str) -> str:
-    """Tell a student which cell failed and how."""
+    """Describe to a student which cell failed and how."""
     return f"{_cell(cell)} {printable(reason, REASON_LETTERS)}"
 
 

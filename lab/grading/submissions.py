@@ -88,12 +88,12 @@ def find_submissions(folder: Path) -> list[Submission]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Tell what systems and editors leave behind."""
+    """Return whether systems and editors leave this behind."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def _owner(path: Path) -> tuple[str, str, str]:
-    """Tell from a name who handed it in: student, system and number."""
+    """Read from a name who handed it in: student, system and number."""
     for system, pattern in EXPORTS.items():
         if match := pattern.fullmatch(path.name):
             return match[1], system, match[2]
@@ -302,7 +302,7 @@ def _is_text(value) -> bool:
 
 
 def _remarks(cells, expected) -> list[str]:
-    """Say which cells are missing, copied or out of order."""
+    """List cells that are missing, copied or out of order."""
     names = [name for cell in cells if (name := grade_id(cell)) in expected]
     remarks = misplaced(names, list(expected))
     if not any(cell.cell_type == "code" and cell.source.strip() for cell in cells):

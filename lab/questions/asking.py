@@ -39,7 +39,7 @@ def check(id: str, namespace: dict, seed: int = 0) -> None:
 
 
 def mark(id: str, namespace: dict, seed: int) -> float:
-    """Give the points of an answer, as nbgrader takes them from a cell.
+    """Return the points of an answer, as nbgrader takes them from a cell.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def answers_of(function: str, calls, answers) -> Iterator[tuple[Call, list]]:
 
 
 def arrays_of(call: Call, answer, kinds: str, *shapes) -> list[np.ndarray]:
-    """Give the arrays of an answer if they have the shapes and types expected."""
+    """Return the arrays of an answer if they have the shapes and types expected."""
     if hasattr(answer, "reason"):
         raise Wrong(f"{call.function} {str(answer.reason).rstrip('.')}.")
     if not isinstance(answer, list):

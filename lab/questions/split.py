@@ -28,7 +28,7 @@ def _animals(generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _held_out(call: Call, answer) -> np.ndarray:
-    """Give a split that has two sides, neither of them nearly everything."""
+    """Return a split that has two sides, neither of them nearly everything."""
     (held,) = arrays_of(call, answer, "b", call.arguments[0].shape)
     if not 0.02 < held.mean() < 0.6:
         raise Wrong(f"{held.mean():.0%} are held out (True); expected about a fifth.")

@@ -68,7 +68,7 @@ def command(
     features: Sequence[Path],
     user: int | None,
 ) -> list[str]:
-    """Give the command that stands before that of the worker.
+    """Return the command that stands before that of the worker.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def command(
 
 
 def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
-    """Give the whole environment of a worker: nothing of the grader's own is in it.
+    """Return the whole environment of a worker: nothing of the grader's own is in it.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
 
 
 def inside(variable: str, folder: Path) -> Path:
-    """Give the place where bubblewrap shows a folder of pictures.
+    """Return the place where bubblewrap shows a folder of pictures.
 
     Parameters
     ----------
@@ -280,7 +280,7 @@ def _show(source, target=None, how: str = "--ro-bind-try") -> list[str]:
 
 
 def _unshare(user: int | None) -> list[str]:
-    """Give a network without any device, and processes that end with the first."""
+    """Build a network without any device, and processes that end with the first."""
     private = "--mount --net --ipc --uts --pid --fork --kill-child --mount-proc"
     mapped = "--user --map-current-user" if user is None else ""
     return f"setpriv --pdeathsig KILL unshare {mapped} {private}".split()

@@ -153,7 +153,7 @@ class Sandbox:
         return worker if isinstance(worker, Failure) else worker.ask(*details)
 
     def _ready(self):
-        """Give a worker in which the cells have run, or why there is none."""
+        """Return a worker in which the cells have run, or why there is none."""
         while self._worker is None or not self._worker.alive:
             self._discard()
             if time.monotonic() > self._end:
@@ -191,7 +191,7 @@ class Sandbox:
 
 
 def _at_least(require: str) -> str:
-    """Give the isolation that works here, unless it is weaker than required."""
+    """Return the isolation that works here, unless it is weaker than required."""
     if require not in ISOLATIONS:
         raise ValueError(f"require is {require!r}, expected one of {ISOLATIONS}.")
     there = strongest_isolation()
@@ -204,7 +204,7 @@ def _at_least(require: str) -> str:
 
 
 def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
-    """Give name and source of each code cell."""
+    """Return name and source of each code cell."""
     content = notebook.read_bytes() if isinstance(notebook, Path) else notebook
     try:
         cells = list(enumerate(json.loads(content)["cells"]))

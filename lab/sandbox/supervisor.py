@@ -192,7 +192,7 @@ class Worker:
                 self._ended.set()
 
     def _cause(self) -> str:
-        """Say why the process ended by itself."""
+        """Return why the process ended by itself."""
         with suppress(subprocess.TimeoutExpired):
             code = abs(self._process.wait(HANGUP_TIMEOUT))
             if code % 128 == signal.SIGXCPU:
@@ -237,7 +237,7 @@ class Worker:
                     time.sleep(DISCARD_INTERVAL)
 
     def _excess(self) -> str:
-        """Say which limit is passed, if any."""
+        """Return which limit is passed, if any."""
         limits, group = self._limits, self._group()
         if time.monotonic() > self._deadline:
             return f"did not end within {limits.wall:g} s"
@@ -334,7 +334,7 @@ def _busy(group: list[psutil.Process]) -> float:
 
 
 def _holds_more(group: list[psutil.Process], memory: int) -> bool:
-    """Tell whether processes hold more memory than this together."""
+    """Return whether processes hold more memory than this together."""
     if sum(_resident(process) for process in group) <= memory:
         return False
     # Pages that processes share were counted for each; the exact sum takes longer.

@@ -108,7 +108,7 @@ class Backbone(base.Backbone):
         return self.maps(images, -1).mean(dim=(2, 3))
 
     def maps(self, images: torch.Tensor, depth: int) -> torch.Tensor:
-        """Give the feature maps after one stage of the network.
+        """Return the feature maps after one stage of the network.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ def at_hand() -> list[str]:
 
 
 def _cached(name: str) -> bool:
-    """Say whether torchvision has downloaded these weights before."""
+    """Return whether torchvision has downloaded these weights before."""
     file = _weights(name).url.rsplit("/", 1)[1]
     return Path(torch.hub.get_dir(), "checkpoints", file).exists()
 

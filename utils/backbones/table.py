@@ -94,7 +94,7 @@ EMBEDDED = [name for name, facts in BACKBONES.items() if facts.package]
 
 
 def fingerprint(framework: str, name: str, origin: str = "") -> str:
-    """Give what tells a backbone with certain weights from all others.
+    """Return what tells a backbone with certain weights from all others.
 
     Parameters
     ----------

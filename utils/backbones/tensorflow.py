@@ -111,7 +111,7 @@ class Backbone(base.Backbone):
         return tf.reduce_mean(self.maps(images, -1), axis=(1, 2))
 
     def maps(self, images: tf.Tensor, depth: int) -> tf.Tensor:
-        """Give the feature maps after one stage of the network.
+        """Return the feature maps after one stage of the network.
 
         Parameters
         ----------
@@ -258,7 +258,7 @@ def at_hand() -> list[str]:
 
 
 def _cached(name: str) -> bool:
-    """Say whether Keras has downloaded these weights before."""
+    """Return whether Keras has downloaded these weights before."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return (home / "models" / _APPLICATIONS[name].file).exists()
 

@@ -303,7 +303,7 @@ def _read_list(path: Path) -> dict[str, int]:
 
 
 def _cut_val(labels: dict[str, int]) -> dict[str, str]:
-    """Give each listed name its split: a fifth of every class is val."""
+    """Assign a split to each listed name: a fifth of every class is val."""
     breeds = defaultdict(list)
     for name in sorted(labels, key=_digest):
         breeds[labels[name]].append(name)

@@ -176,7 +176,7 @@ def _filled(batch: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=4)  # it takes as long as a dozen pictures
 def _compiled(file: Path, size: int):
-    """Give a converted network, ready for pictures of a size."""
+    """Return a converted network, ready for pictures of a size."""
     core = load_openvino().Core()
     model = core.read_model(file)
     model.reshape([BATCH_SIZE, size, size, 3])
@@ -188,7 +188,7 @@ def _compiled(file: Path, size: int):
 
 
 def _converted(backbone, depth: int | None) -> Path:
-    """Give the file of the converted network, which is made if it is not there."""
+    """Return the file of the converted network, which is made if it is not there."""
     name = f"{backbone.fingerprint} {'pooled' if depth is None else depth}"
     folder = MODELS / name.replace(" ", "-")
     if not (folder / "model.xml").is_file():

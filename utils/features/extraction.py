@@ -84,7 +84,7 @@ def extract(
 
 
 def cache_file(paths, backbone, depth: int | None = None, flip: bool = False) -> Path:
-    """Give the file that keeps the features of pictures.
+    """Return the file that keeps the features of pictures.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def measure_extraction(
 
 
 def _described(backbone):
-    """Give what is known of a name without loading it: the cache asks for no more."""
+    """Return what is known of a name without loading it: the cache asks for no more."""
     if not isinstance(backbone, str):
         return backbone
     if find(backbone).sha256:
@@ -171,7 +171,7 @@ class _Run:
         self.engine, self.parts = None, {}
 
     def part(self, chunk: slice) -> np.ndarray | None:
-        """Give the rows of a chunk, computed now or before an interruption."""
+        """Return the rows of a chunk, computed now or before an interruption."""
         if chunk.start not in self.parts and self.file:
             found = _read(self._place(chunk), self.key)
             if found is not None:
@@ -268,7 +268,7 @@ def _answers(run: _Run, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _mirrored(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Give each batch, and then its mirror image."""
+    """Return each batch, and then its mirror image."""
     for batch in batches:
         yield batch
         yield np.ascontiguousarray(batch[:, :, ::-1])
@@ -282,7 +282,7 @@ def _write(file: Path, key: str, features: np.ndarray) -> None:
 
 
 def _read(file: Path, key: str) -> np.ndarray | None:
-    """Give the features, or nothing where the file is stale, torn or foreign."""
+    """Return the features, or nothing where the file is stale, torn or foreign."""
     if not file.exists():
         return None
     try:

@@ -53,7 +53,7 @@ class Animation:
         self.gif = _smallest([_picture(frame, size) for frame in frames], frame_seconds)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        """Give Jupyter the moving picture, and the text as what stands for it."""
+        """Return the moving picture for Jupyter, and its text beside it."""
         source = "data:image/gif;base64," + base64.b64encode(self.gif).decode()
         picture = f'<img alt="{html.escape(self.alt)}" src="{source}">'
         return {"text/html": picture, "text/plain": self.alt}

@@ -196,7 +196,7 @@ def _readable_on(background) -> str:
 
 
 def _frequent_mistakes(counts, class_names, most=3) -> list[str]:
-    """Say which classes are most often taken for which."""
+    """List the classes most often taken for others."""
     mistakes = counts - np.diag(np.diag(counts))
     order = np.argsort(-mistakes, axis=None, kind="stable")[:most]
     return [
@@ -319,7 +319,7 @@ def plot_budget(epsilons, successes, counts) -> Figure:
 
 
 def _wilson(successes, counts) -> np.ndarray:
-    """Give lower and upper ends of the 95 % confidence intervals."""
+    """Return lower and upper ends of the 95 % confidence intervals."""
     tests = [binomtest(*pair) for pair in zip(successes, counts, strict=True)]
     return np.transpose([test.proportion_ci(method="wilson") for test in tests])
 

@@ -94,7 +94,7 @@ class Control:
         return widgets.Box([column, self.picture], layout={"flex_flow": "row wrap"})
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        """Give Jupyter the panel, and the still picture as what stands for it."""
+        """Return the panel for Jupyter, and the still picture beside it."""
         data, metadata = self.still._repr_mimebundle_()
         return self.panel._repr_mimebundle_() | data, metadata
 

@@ -41,7 +41,7 @@ class Figure(matplotlib.figure.Figure):
         self.alt = ""
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        """Give Jupyter the picture, and the text as what stands for it."""
+        """Return the picture for Jupyter, and its text beside it."""
         png = io.BytesIO()
         self.savefig(png, format="png", metadata={"Software": None})
         encoded = base64.b64encode(png.getvalue()).decode()

@@ -301,7 +301,7 @@ def show_attack(
 
 
 def _difference(original, adversarial) -> np.ndarray:
-    """Say what was added to a picture."""
+    """Describe what was added to a picture."""
     if original.shape != adversarial.shape:
         raise ValueError(
             f"adversarial has shape {adversarial.shape}, expected that of original, "

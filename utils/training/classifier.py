@@ -41,7 +41,7 @@ class Classifier(NamedTuple):
     bias: np.ndarray  # (classes,) float32
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Give the probability of each class.
+        """Return the probability of each class.
 
         Parameters
         ----------

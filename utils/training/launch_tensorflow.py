@@ -86,7 +86,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _environment(places: list[str], index: int) -> dict[str, str]:
-    """Tell a process its place, and give it its part of the processor."""
+    """Set the place of a process, and its part of the processor."""
     task = {"type": "worker", "index": index}
     config = {"cluster": {"worker": places}, "task": task}
     threads = str(max(1, joblib.cpu_count() // len(places)))
@@ -107,7 +107,7 @@ def _watch(started: list[subprocess.Popen]) -> None:
 
 
 def _reason(state: int) -> str:
-    """Say how a process ended that did not end well."""
+    """Describe the end of a process that did not end well."""
     if state < 0:
         return f"was ended by {signal.Signals(-state).name}"
     return f"failed with exit status {state}"

@@ -120,7 +120,7 @@ def _refuse_foreign(folder):
 
 
 def _rows():
-    """Give each row of the listing with its seed; splits share no seed."""
+    """Return each row of the listing with its seed; splits share no seed."""
     for breed in load_breeds():
         splits = (split for split, count in SPLITS.items() for _ in range(count))
         for seed, split in enumerate(splits):

@@ -35,19 +35,19 @@ class Dice:
         self.random = random
 
     def between(self, low, high):
-        """Give a number between two."""
+        """Return a number between two."""
         return low + (high - low) * self.random.random()
 
     def pick(self, choices):
-        """Give one of a sequence."""
+        """Return one of a sequence."""
         return choices[int(self.random.random() * len(choices))]
 
     def chance(self, probability):
-        """Say yes with a probability."""
+        """Return True with a probability."""
         return self.random.random() < probability
 
     def colour(self, choices, spread=0.16):
-        """Give a linear colour near one of some hex colours."""
+        """Return a linear colour near one of some hex colours."""
         tint = [1 + self.between(-spread, spread) for _ in range(3)]
         bright = self.between(0.7, 1.25)
         return (

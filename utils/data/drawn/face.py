@@ -65,7 +65,7 @@ def eye_decal(frame, head, side, radius, slant):
 
 
 def _height(skull, x, y):
-    """Give z of the surface of a skull with these radii."""
+    """Return z of the surface of a skull with these radii."""
     a, b, c = skull
     return c * math.sqrt(1 - x * x / (a * a) - y * y / (b * b))
 

@@ -29,12 +29,12 @@ class Frame(NamedTuple):
         return (self.axes * np.asarray(direction, float)).sum(axis=1)
 
     def child(self, point, turn=None, scale=1.0):
-        """Give a frame that sits at a point of this one, turned and scaled."""
+        """Return a frame that sits at a point of this one, turned and scaled."""
         axes = self.axes if turn is None else product(self.axes, turn)
         return Frame(self.at(point), axes * scale)
 
     def moved(self, scale, shift):
-        """Give this frame scaled about the origin of the canvas, then shifted."""
+        """Return this frame scaled about the origin of the canvas, then shifted."""
         return Frame(self.origin * scale + shift, self.axes * scale)
 
     def local(self, x, y, z):
@@ -136,7 +136,7 @@ def _between(count, size):
 
 
 def _affine(row, add, x, y, z):
-    """Give row . (x, y, z) + add, in float32."""
+    """Return row . (x, y, z) + add, in float32."""
     a, b, c = (np.float32(value) for value in row)
     return (a * x + (b * y + np.float32(add))) + c * z
 

@@ -25,7 +25,7 @@ class Ellipsoid(NamedTuple):
     blend: float
 
     def moved(self, scale, shift):
-        """Give this part scaled about the origin of the canvas, then shifted."""
+        """Return this part scaled about the origin of the canvas, then shifted."""
         centre, spread = self.centre * scale + shift, self.spread * (scale * scale)
         return Ellipsoid(
             centre, spread, self.marks, self.fur * scale, self.blend * scale
@@ -43,7 +43,7 @@ class Cone(NamedTuple):
     blend: float
 
     def moved(self, scale, shift):
-        """Give this part scaled about the origin of the canvas, then shifted."""
+        """Return this part scaled about the origin of the canvas, then shifted."""
         start, end = (point * scale + shift for point in (self.start, self.end))
         radii = tuple(radius * scale for radius in self.radii)
         return Cone(start, end, radii, self.marks, self.fur * scale, self.blend * scale)
@@ -62,7 +62,7 @@ class Leaf(NamedTuple):
     blend: float
 
     def moved(self, scale, shift):
-        """Give this part scaled about the origin of the canvas, then shifted."""
+        """Return this part scaled about the origin of the canvas, then shifted."""
         base, across, along = (
             self.base * scale + shift,
             self.across * scale,

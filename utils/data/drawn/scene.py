@@ -191,7 +191,7 @@ def cast_shadow(picture, size, centre, radii, strength):
 
 
 def developed(dice, picture):
-    """Give the uint8 picture (size, size, 3) that a camera makes of this light."""
+    """Return the uint8 picture (size, size, 3) that a camera makes of this light."""
     warm, green = dice.between(-0.2, 0.2), dice.between(-0.07, 0.07)
     gain = np.array([1 + warm, 1 + green, 1 - warm]) * dice.between(0.75, 1.3)
     picture *= gain.astype(np.float32)[:, None, None]

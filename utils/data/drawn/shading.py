@@ -83,7 +83,7 @@ def cut(tile, size, row, column):
 
 
 def normals(depth, solid, pixel, steepest):
-    """Give unit normals, three arrays; an outline or cliff has no slope."""
+    """Return unit normals, three arrays; an outline or cliff has no slope."""
     x, y = np.zeros_like(depth), np.zeros_like(depth)
     step = _step(depth[:, :-1] - depth[:, 1:], solid[:, 1:] & solid[:, :-1], pixel)
     x[:, 1:] += step
