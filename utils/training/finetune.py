@@ -8,6 +8,7 @@ process with the whole batch, up to rounding, because gradients are averaged (Li
 import argparse
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -53,7 +54,7 @@ class Config(NamedTuple):
         return self.epochs * math.ceil(count / self.batch)
 
 
-class ProcessGroup:
+class ProcessGroup(ABC):
     """The processes or graphics cards that learn together, as one of them sees it.
 
     Attributes
@@ -65,6 +66,83 @@ class ProcessGroup:
     """
 
     size, rank = 1, 0
+
+    @abstractmethod
+    def barrier(self) -> None:
+        """Wait for the other processes."""
+
+    @abstractmethod
+    def new_head(self, width: int, classes: int):
+        """Make a linear layer that holds every class as likely.
+
+        Parameters
+        ----------
+        width : int
+            Number of features, D.
+        classes : int
+            Number of logits.
+
+        Returns
+        -------
+        nn.Module or keras.Model
+            From (N, D) features to (N, classes) logits.
+        """
+
+    @abstractmethod
+    def with_last_stage(self, backbone, head, shape):
+        """Put a copy of the last stage, free to learn, before a copy of the head.
+
+        Parameters
+        ----------
+        backbone : Backbone
+            From `utils.backbones` of the framework.
+        head : nn.Module or keras.Model
+            From features to logits.
+        shape : (3,) tuple of int
+            Height, width and number of the maps before the last stage.
+
+        Returns
+        -------
+        nn.Module or keras.Model
+            From maps to logits.
+        """
+
+    @abstractmethod
+    def train(self, model, inputs, labels, config: Config) -> None:
+        """Fit a model, each process or card with its share of every batch.
+
+        Parameters
+        ----------
+        model : nn.Module or keras.Model
+            From inputs to logits; it is changed, in all processes alike.
+        inputs : (N, D) or (N, h, w, C) float32 ndarray
+            Features or maps, the same in every process.
+        labels : (N,) int64 ndarray
+            Classes, from 0.
+        config : Config
+            How to learn.
+        """
+
+    @abstractmethod
+    def logits(self, model, inputs) -> np.ndarray:
+        """Score the classes.
+
+        Parameters
+        ----------
+        model : nn.Module or keras.Model
+            From inputs to logits.
+        inputs : (N, D) or (N, h, w, C) float32 ndarray
+            Features or maps.
+
+        Returns
+        -------
+        (N, classes) float32 ndarray
+            Before the softmax.
+        """
+
+    @abstractmethod
+    def save(self, model, path: Path) -> None:
+        """Write the weights, and nothing else, to a file."""
 
     def draw(
         self, count: int, config: Config

@@ -89,61 +89,21 @@ class ProcessGroup(finetune.ProcessGroup):
             distributed.destroy_process_group()
 
     def new_head(self, width: int, classes: int) -> nn.Module:
-        """Make a linear layer that holds every class as likely.
-
-        Parameters
-        ----------
-        width : int
-            Number of features, D.
-        classes : int
-            Number of logits.
-
-        Returns
-        -------
-        nn.Module
-            From (N, D) features to (N, classes) logits.
-        """
+        """Make a linear layer that holds every class as likely."""
         head = nn.Linear(width, classes).to(self.device)
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
         return head
 
     def with_last_stage(self, backbone, head: nn.Module, shape) -> nn.Module:
-        """Put a copy of the last stage, free to learn, before a copy of the head.
-
-        Parameters
-        ----------
-        backbone : Backbone
-            From `utils.backbones.pytorch`.
-        head : nn.Module
-            From features to logits.
-        shape : (3,) tuple of int
-            Of the maps before the last stage; PyTorch need not know it.
-
-        Returns
-        -------
-        nn.Module
-            From maps to logits.
-        """
+        """Put a copy of the last stage, free to learn, before a copy of the head."""
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return nn.Sequential(backbone.last_stage(), pool, copy.deepcopy(head))
 
     def train(
         self, model: nn.Module, inputs: np.ndarray, labels: np.ndarray, config: Config
     ) -> None:
-        """Fit a model, each process with its share of every batch.
-
-        Parameters
-        ----------
-        model : nn.Module
-            From inputs to logits; it is changed, in all processes alike.
-        inputs : (N, D) or (N, h, w, C) float32 ndarray
-            Features or maps, the same in every process.
-        labels : (N,) int64 ndarray
-            Classes, from 0.
-        config : Config
-            How to learn.
-        """
+        """Fit a model, as the base class says."""
         loss_of = nn.CrossEntropyLoss(
             label_smoothing=config.smoothing, reduction="none"
         )
@@ -161,20 +121,7 @@ class ProcessGroup(finetune.ProcessGroup):
             schedule.step()
 
     def logits(self, model: nn.Module, inputs: np.ndarray) -> np.ndarray:
-        """Score the classes.
-
-        Parameters
-        ----------
-        model : nn.Module
-            From inputs to logits.
-        inputs : (N, D) or (N, h, w, C) float32 ndarray
-            Features or maps.
-
-        Returns
-        -------
-        (N, classes) float32 ndarray
-            Before the softmax.
-        """
+        """Score the classes."""
         with torch.no_grad():
             return model(self._tensor(inputs)).cpu().numpy()
 

@@ -31,41 +31,13 @@ class ProcessGroup(finetune.ProcessGroup):
         self._strategy.run(tf.function(_meet))
 
     def new_head(self, width: int, classes: int) -> keras.Model:
-        """Make a linear layer that holds every class as likely.
-
-        Parameters
-        ----------
-        width : int
-            Number of features, D.
-        classes : int
-            Number of logits.
-
-        Returns
-        -------
-        keras.Model
-            From (N, D) features to (N, classes) logits.
-        """
+        """Make a linear layer that holds every class as likely."""
         with self._strategy.scope():
             layer = keras.layers.Dense(classes, kernel_initializer="zeros")
             return keras.Sequential([keras.Input((width,)), layer])
 
     def with_last_stage(self, backbone, head: keras.Model, shape) -> keras.Model:
-        """Put a copy of the last stage, free to learn, before a copy of the head.
-
-        Parameters
-        ----------
-        backbone : Backbone
-            From `utils.backbones.tensorflow`.
-        head : keras.Model
-            From features to logits.
-        shape : (3,) tuple of int
-            Height, width and number of the maps before the last stage.
-
-        Returns
-        -------
-        keras.Model
-            From maps to logits.
-        """
+        """Put a copy of the last stage, free to learn, before a copy of the head."""
         with self._strategy.scope():
             stage, layer = backbone.last_stage(), keras.models.clone_model(head)
             layer.set_weights(head.get_weights())
@@ -75,19 +47,7 @@ class ProcessGroup(finetune.ProcessGroup):
     def train(
         self, model: keras.Model, inputs: np.ndarray, labels: np.ndarray, config: Config
     ) -> None:
-        """Fit a model, each card or process with its share of every batch.
-
-        Parameters
-        ----------
-        model : keras.Model
-            From inputs to logits; it is changed, in all processes alike.
-        inputs : (N, D) or (N, h, w, C) float32 ndarray
-            Features or maps, the same in every process.
-        labels : (N,) int64 ndarray
-            Classes, from 0.
-        config : Config
-            How to learn.
-        """
+        """Fit a model, as the base class says."""
         with self._strategy.scope():
             steps = config.steps(len(labels))
             decay = keras.optimizers.schedules.PolynomialDecay
@@ -101,20 +61,7 @@ class ProcessGroup(finetune.ProcessGroup):
             self._strategy.run(step, tuple(map(tf.convert_to_tensor, batch)))
 
     def logits(self, model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-        """Score the classes.
-
-        Parameters
-        ----------
-        model : keras.Model
-            From inputs to logits.
-        inputs : (N, D) or (N, h, w, C) float32 ndarray
-            Features or maps.
-
-        Returns
-        -------
-        (N, classes) float32 ndarray
-            Before the softmax.
-        """
+        """Score the classes."""
         return model(inputs).numpy()
 
     def save(self, model: keras.Model, path: Path) -> None:
