@@ -166,7 +166,10 @@ def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record
     scores[PREDICTIONS] = score_predictions(text, setting.pictures)
     failed = [_remark(*each) for each in answers.failures.items() if _is_own(each[0])]
     return Record(
-        *submission[:4],
+        submission.student,
+        submission.system,
+        submission.number,
+        submission.name,
         key="",
         scores=scores,
         remarks=[*remarks, *failed[:MAX_REMARKS]],

@@ -6,8 +6,6 @@ from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
 
 BEHIND = 0.06  # of accuracy, what a head may lose to a logistic regression
 
-# 3 Head
-
 
 def _head_calls(generator) -> list[Call]:
     """Ask for two heads, and for answers of given ones, with logits up to 1000."""

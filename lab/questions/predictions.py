@@ -100,12 +100,10 @@ def count_mistakes(text, answers: dict[str, str]) -> list[list]:
     breeds = {_plain(breed): breed for breed in answers.values()}
     taken = {name: breeds.get(_plain(breed)) for name, breed in given.items()}
     pairs = Counter((breed, taken.get(name)) for name, breed in answers.items())
+    known = sorted((breed, other) for breed, other in pairs if breed and other)
     return [
-        [*pair, pairs[pair]] for pair in sorted(filter(all, pairs)) if len({*pair}) > 1
+        [breed, other, pairs[breed, other]] for breed, other in known if breed != other
     ]
-
-
-# 5 Predictions
 
 
 def _read_predictions(text, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:

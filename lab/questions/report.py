@@ -4,8 +4,6 @@ import numpy as np
 
 from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
 
-# 4 Report
-
 
 def _report_calls(generator) -> list[Call]:
     """Draw labels and answers of eight classes, the last of which never comes up."""

@@ -6,8 +6,6 @@ from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
 
 MIN_HELD_OUT, MAX_HELD_OUT = 0.1, 0.3  # of a class; a fifth is asked for
 
-# 1 Split
-
 
 def _split_calls(generator: np.random.Generator) -> list[Call]:
     """Draw animals, and ask twice for one seed and once for others."""

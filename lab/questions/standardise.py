@@ -4,8 +4,6 @@ import numpy as np
 
 from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
 
-# 2 Standardise
-
 
 def _standardise_calls(generator) -> list[Call]:
     """Draw one table without a constant column, and one with two."""

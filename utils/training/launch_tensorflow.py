@@ -96,7 +96,10 @@ def _environment(places: list[str], index: int) -> dict[str, str]:
 
 def _watch(started: list[subprocess.Popen]) -> None:
     """Wait until all processes have ended well, or the first one badly."""
-    while any(states := [process.poll() for process in started]) or None in states:
+    ended_well = False
+    while not ended_well:
+        states = [process.poll() for process in started]
+        ended_well = all(state == 0 for state in states)
         for index, state in enumerate(states):
             if state:
                 raise Problem(
