@@ -125,10 +125,10 @@ def from_bytes(content: bytes) -> list[np.ndarray]:
     ValueError
         If the bytes are no such arrays.
     """
-    # Before it is parsed: a long header could describe millions of empty arrays.
-    if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
-        raise ValueError("gave something that is no array of numbers")
     try:
+        # Before it is parsed: a long header could describe millions of empty arrays.
+        if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
+            raise ValueError("a long header")
         found = load(content)
         arrays = [found[str(n)] for n in range(len(found))]
     except Exception as error:  # whatever a forged header makes the library raise
@@ -137,7 +137,8 @@ def from_bytes(content: bytes) -> list[np.ndarray]:
         raise ValueError(TOO_MUCH)
     for array in arrays:
         _require_numbers(array)
-    return [_plain(array) for array in arrays]
+    # Any byte but 0 becomes True: a forged 2 is neither, and comparisons disagree.
+    return [a.view(np.uint8).astype(bool) if a.dtype == bool else a for a in arrays]
 
 
 def _require_numbers(array: np.ndarray) -> None:
@@ -148,8 +149,3 @@ def _require_numbers(array: np.ndarray) -> None:
         raise ValueError(f"gave {array.size:,} numbers, more than {MAX_ELEMENTS:,}")
     if array.ndim > MAX_DIMENSIONS or max(array.shape, default=0) > MAX_ELEMENTS:
         raise ValueError(f"gave an array of an odd shape, {array.shape}")
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    """Make True of any byte but 0: a forged 2 is neither, and comparisons disagree."""
-    return array.view(np.uint8).astype(bool) if array.dtype == bool else array
