@@ -27,7 +27,7 @@ def execute(notebook, path: Path, environment: dict[str, str]) -> None:
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        The notebook; its outputs are replaced in place.
+        Its outputs are replaced in place.
     path : Path
         Its file: the kernel works in that folder.
     environment : dict of str to str
@@ -38,7 +38,11 @@ def execute(notebook, path: Path, environment: dict[str, str]) -> None:
     Problem
         A cell failed or the kernel died: the notebook, cell, heading and error.
     """
-    _clear(notebook)
+    # Forget saved outputs, so that only what ran is shown.
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     client = _Client(notebook, path)
     quiet = {"stderr": subprocess.DEVNULL}  # cells' stderr comes as messages
     try:
@@ -67,17 +71,13 @@ class _Client(NotebookClient):
         code = [i for i, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
         for number, self.index in enumerate(code, 1):
             self.place = f"{self.title}  {number}/{len(code)}  {self.heading():.40}"
-            self.run_cell(number)
-
-    def run_cell(self, number: int) -> None:
-        cell = self.nb.cells[self.index]
-        start = time.monotonic()
-        self.tell("")
-        try:
-            self.execute_cell(cell, self.index, number)
-        finally:
-            _drop_widgets(cell)
-            self.tell(f"{time.monotonic() - start:.1f} s", end="\n")
+            cell, start = self.nb.cells[self.index], time.monotonic()
+            self.tell("")
+            try:
+                self.execute_cell(cell, self.index, number)
+            finally:
+                _drop_widgets(cell)
+                self.tell(f"{time.monotonic() - start:.1f} s", end="\n")
 
     def process_message(self, msg, cell, cell_index):
         """Look for progress bars in what passes by, as widgets or as text."""
@@ -117,14 +117,6 @@ class _ThisPython(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = ipykernel.kernelspec.get_kernel_dict()
         return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **spec)
-
-
-def _clear(notebook) -> None:
-    """Forget saved outputs, so that only what ran is shown."""
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
 
 
 def _drop_widgets(cell) -> None:
