@@ -7,9 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import ipykernel.kernelspec
 from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -62,7 +61,9 @@ class _Client(NotebookClient):
 
     def __init__(self, notebook, path: Path):
         resources = {"metadata": {"path": str(path.parent)}}
-        manager = AsyncKernelManager(kernel_spec_manager=_ThisPython())
+        # Without the user's folders, the kernel is this interpreter.
+        specs = KernelSpecManager(kernel_dirs=[])
+        manager = AsyncKernelManager(kernel_spec_manager=specs)
         super().__init__(notebook, manager, resources=resources, coalesce_streams=True)
         self.log.disabled = True  # what it would log, Problem tells
         self.title, self.index = path.stem, 0
@@ -109,14 +110,6 @@ class _Client(NotebookClient):
         code = [c for c in self.nb.cells[: self.index + 1] if c.cell_type == "code"]
         place = f'{self.title}.ipynb, code cell {len(code)}, under "{self.heading()}"'
         return f"{place}, stopped the run:"
-
-
-class _ThisPython(KernelSpecManager):
-    """Names this interpreter as the kernel, whatever the user's folders say."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        spec = ipykernel.kernelspec.get_kernel_dict()
-        return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **spec)
 
 
 def _drop_widgets(cell) -> None:

@@ -82,8 +82,16 @@ def write_report(runs: list[Run], readme: Path) -> None:
         A notebook tells no source of its pictures, or it is the drawn sample; the
         file is left as it was.
     """
+    from utils.data.datasets import SAMPLE  # slow to import, and only a report needs it
+
     for run in runs:
-        _require_photographs(run, readme)
+        source = str(run.results.get("source", ""))
+        if not source or SAMPLE in source:
+            raise Problem(
+                f"{run.name} names {source or 'no source'} as the source of its "
+                f"pictures, so {readme.name} stays as it was: a report is about "
+                "photographs."
+            )
     before, _, after = split_at_markers(readme)
     text = f"{before}{BEGIN}\n\n{tables(runs)}\n\n{_machine()}\n\n{END}{after}"
     write_text(readme, text)
@@ -102,17 +110,6 @@ def _table(number: int, runs: list[Run]) -> str:
 def _column(run: Run) -> dict[str, str]:
     first = {"seconds": f"{run.seconds:.0f}", "source": "not told"}
     return first | {name: as_text(value) for name, value in run.results.items()}
-
-
-def _require_photographs(run: Run, readme: Path) -> None:
-    from utils.data.datasets import SAMPLE  # slow to import, and only a report needs it
-
-    source = str(run.results.get("source", ""))
-    if not source or SAMPLE in source:
-        raise Problem(
-            f"{run.name} names {source or 'no source'} as the source of its pictures, "
-            f"so {readme.name} stays as it was: a report is about photographs."
-        )
 
 
 def _machine() -> str:

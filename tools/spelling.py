@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import unicodedata
@@ -106,11 +105,9 @@ def is_mixed(word: str, code: str) -> bool:
 
 def is_installed(code: str) -> bool:
     """Return whether hunspell is here, with the dictionary of a language."""
-    if not shutil.which("hunspell"):
-        return False
     try:
         return misspelt([], code) == []
-    except subprocess.CalledProcessError:
+    except (FileNotFoundError, subprocess.CalledProcessError):
         return False
 
 

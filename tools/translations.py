@@ -57,12 +57,8 @@ def review_all() -> dict[Path, list[str]]:
         What is wrong with each translation, and with each file that is missing.
     """
     english = [ROOT / name for name in REQUIRED]
-    required = {
-        path.with_suffix(f".{code}.md") for path in english for code in LANGUAGES
-    }
-    found = {
-        path for folder in FOLDERS for path in folder.glob("*.md") if language(path)
-    }
+    required = {p.with_suffix(f".{code}.md") for p in english for code in LANGUAGES}
+    found = {p for folder in FOLDERS for p in folder.glob("*.md") if language(p)}
     return {path: _review(path) for path in sorted(required | found)}
 
 
@@ -113,8 +109,8 @@ def compare(english: str, translation: str, language: str) -> list[str]:
     """
     found = []
     for ours, theirs in _align(sections(english), sections(translation)):
-        if not _match(ours, theirs):
-            found.append(_mismatch(ours, theirs))
+        if problem := _mismatch(ours, theirs):
+            found.append(problem)
             continue
         for one, other in zip(ours, theirs, strict=True):
             place = f'line {other.line}, "{other.title}"'
@@ -152,8 +148,8 @@ def stamp(translation: str, english: str) -> str:
     """
     ours, theirs = sections(english), sections(translation)
     for run, other_run in _align(ours, theirs):
-        if not _match(run, other_run):
-            raise ValueError(_mismatch(run, other_run))
+        if problem := _mismatch(run, other_run):
+            raise ValueError(problem)
     lines = translation.split("\n")[: theirs[0].line - 1] if theirs else []
     for one, other in zip(ours, theirs, strict=True):
         body = other.body if _stamped(other) is None else other.body[1:]
@@ -212,15 +208,12 @@ def _align(english: list, translation: list) -> Iterator[tuple[list, list]]:
         yield english[first:last], translation[start:end]
 
 
-def _match(ours: list[Section], theirs: list[Section]) -> bool:
-    """Return whether the headings have the same levels, one to one."""
-    return [one.level for one in ours] == [other.level for other in theirs]
-
-
 def _mismatch(ours: list[Section], theirs: list[Section]) -> str:
-    """Name the headings that face each other, from first to last difference."""
+    """Name the headings from the first whose levels differ; empty if none do."""
     while ours and theirs and ours[0].level == theirs[0].level:
         ours, theirs = ours[1:], theirs[1:]
+    if not ours and not theirs:
+        return ""
     there, here = _titles(ours), _titles(theirs)
     return f"headings do not match: English has {there}, here is {here}"
 
@@ -249,12 +242,11 @@ def _differences(one: Section, other: Section, language: str) -> Iterator[str]:
 def _parts(section: Section, own: str, other: str) -> dict[str, Counter]:
     """Count what has to be the same in a section and its translation."""
     page = render(section.text)
-    links = [link["href"] for link in page.find_all("a", href=True)]
+    spans = page.select("code:not(pre > code)")
+    links = [link["href"] for link in page.select("a[href]")]
     return {
         "code": Counter(block.get_text() for block in page.select("pre")),
-        "code in a line": Counter(
-            c.get_text() for c in page.select("code:not(pre > code)")
-        ),
+        "code in a line": Counter(span.get_text() for span in spans),
         "number": Counter(numbers(prose(page), own)),
         "link": Counter(_target(link, other) for link in links),
         "picture": Counter(picture.get("src", "") for picture in page.select("img")),
