@@ -180,8 +180,7 @@ def check_readable(folder: Path) -> None:
     Raises
     ------
     RuntimeError
-        If the grader is root, whose rights the worker has not, and others may not
-        open the folder.
+        As root, whose rights the worker has not, if others may not open the folder.
     """
     shut = folder.exists() and folder.stat().st_mode & 0o005 != 0o005
     if shut and os.geteuid() == 0:

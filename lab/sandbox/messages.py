@@ -30,10 +30,8 @@ def send(connection: Connection, words: bytes, arrays: bytes) -> None:
     ----------
     connection : Connection
         To the other side.
-    words : bytes
-        What the two sides agree on.
-    arrays : bytes
-        From `to_bytes`.
+    words, arrays : bytes
+        What the two sides agree on, and what comes from `to_bytes`.
     """
     connection.send_bytes(words)
     connection.send_bytes(arrays)

@@ -27,12 +27,11 @@ class Sandbox:
     notebook : bytes or Path
         A notebook in format 4.
     data : Path, optional
-        Folder of photographs, which the submission sees as ``COURSE_DATA``, read-only;
-        without it, the drawn sample.
+        Folder of photographs, read-only as ``COURSE_DATA``; else the drawn sample.
     limits : Limits
         What the submission may take.
     withheld : Path, optional
-        Folder of withheld pictures, which it sees as ``LAB_WITHHELD``, read-only.
+        Folder of withheld pictures, read-only as ``LAB_WITHHELD``.
     features : sequence of Path
         Files of `utils.features` that it finds in its cache, read-only.
     require : str

@@ -309,10 +309,8 @@ def _busy(group: list[psutil.Process]) -> float:
 
 def _holds_more(group: list[psutil.Process], memory: int) -> bool:
     """Return whether processes hold more memory than this together."""
-    if sum(_resident(process) for process in group) <= memory:
-        return False
-    # Pages that processes share were counted for each; the exact sum takes longer.
-    return sum(_proportional(process) for process in group) > memory
+    # The first sum counts shared pages for each process; the exact one takes longer.
+    return all(sum(map(of, group)) > memory for of in (_resident, _proportional))
 
 
 def _resident(process: psutil.Process) -> int:
