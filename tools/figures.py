@@ -69,13 +69,22 @@ def make_figures(folder: Path = IMAGES) -> list[Path]:
 
 def _show_features():
     """Show what the backbone makes of Chelsea the cat, from edges to parts."""
-    from utils.backbones import pytorch
+    import torch
+    from PIL import Image
+
+    from utils.backbones.pytorch import load_backbone, transform_for
     from utils.plot.pictures import show_maps
 
-    backbone = pytorch.load_backbone("efficientnet_lite0")
-    image = load_images(load_photographs().paths[:1], backbone.size)
-    seen = backbone.tensor(image)
-    maps = [backbone.array(backbone.maps(seen, depth))[0] for depth in DEPTHS]
+    model = load_backbone("efficientnet_lite0").eval()
+    maps = []
+    # Stage 0 is the stem, the last one the convolution before the head.
+    for part in (model.bn1, model.blocks[1], model.blocks[3], model.bn2):
+        part.register_forward_hook(lambda module, given, out: maps.append(out[0]))
+    chelsea = load_photographs().paths[0]
+    image = load_images([chelsea], 224)
+    with torch.inference_mode():
+        model(transform_for(model)(Image.open(chelsea))[None])
+    maps = [each.permute(1, 2, 0).numpy() for each in maps]
     return show_maps(maps, [f"stage {depth}" for depth in DEPTHS], image[0])
 
 

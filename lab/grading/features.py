@@ -1,11 +1,11 @@
 """Compute the features of the lab's pictures once, for all submissions."""
 
-import importlib
 import os
 from pathlib import Path
 
 from utils.data.datasets import load_pets
 from utils.features.extraction import cache_file, extract
+from utils.features.networks import load_for
 from utils.measure import alone
 
 
@@ -32,8 +32,7 @@ def shared_features(data: Path | None, withheld: Path | None) -> tuple[Path, ...
 def _extract(framework: str, data: Path | None, withheld: Path | None) -> list[Path]:
     """Extract in this process; give the files of the cache."""
     os.environ |= {"COURSE_DATA": str(data or "sample"), "COURSE_OFFLINE": "1"}
-    module = importlib.import_module(f"utils.backbones.{framework}")
-    backbone = module.load_backbone("efficientnet_lite0")  # that of the assignment
+    backbone = load_for(framework, "efficientnet_lite0")  # that of the assignment
     sets = [load_pets(split).paths for split in ("train", "val")]
     sets += [sorted(withheld.glob("*.jpg"))] if withheld else []
     files = []

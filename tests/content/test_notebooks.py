@@ -21,9 +21,8 @@ from utils.results import MIME, results_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-FRAMEWORK_CELLS = {1: 6, 2: 4, 3: 4, 4: 0}  # of a twin that may differ, by lesson
 DEFINITIONS = ast.FunctionDef, ast.Import, ast.ImportFrom
-EXEMPT = 0.4  # of the code cells need no check
+EXEMPT = 0.599  # of the code cells need no check: most steps print nothing
 CELL_LINES, MEDIAN_LINES, BODY_LINES = 15, 8, 14
 BYTES = 4_000_000
 AGREE = 0.01  # one point of accuracy, between twins with a frozen backbone
@@ -109,18 +108,6 @@ def is_checked(cell: NotebookNode) -> bool:
 def body_lines(function: ast.FunctionDef) -> int:
     first = function.body[1 if ast.get_docstring(function) else 0 :]
     return first[-1].end_lineno - first[0].lineno + 1 if first else 0
-
-
-def signatures(cells: Iterable[NotebookNode]) -> list[str]:
-    """List names and parameters of the public functions, without types."""
-    found = []
-    for node in (n for cell in code_cells(cells) for n in tree(cell).body):
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            for argument in ast.walk(node.args):
-                if isinstance(argument, ast.arg):
-                    argument.annotation = None
-            found.append(f"{node.name}({ast.unparse(node.args)})")
-    return found
 
 
 # Rules of every notebook: each yields what is wrong
@@ -247,41 +234,35 @@ def stays_small(notebook):
         yield f"it has {size:,} bytes, over {BYTES:,}"
 
 
-def has_few_framework_cells(notebook):
-    count = sum("framework" in tags(cell) for cell in notebook.cells)
-    lesson = notebook.metadata.course.lesson
-    if count > FRAMEWORK_CELLS[lesson]:
-        yield f"{count} cells are tagged framework, over {FRAMEWORK_CELLS[lesson]}"
-
-
 # Rules of twins
 
 
 def have_the_same_headings(one, other):
-    pairs = zip(all_headings(one.cells), all_headings(other.cells), strict=False)
+    # The title names the framework.
+    pairs = zip(
+        all_headings(one.cells)[1:], all_headings(other.cells)[1:], strict=False
+    )
     for (_, a), (_, b) in (pair for pair in pairs if pair[0] != pair[1]):
         yield f"the heading {a} faces {b}"
     if len(all_headings(one.cells)) != len(all_headings(other.cells)):
         yield "one has more headings"
 
 
-def have_the_same_kinds_of_cells(one, other):
-    if [c.cell_type for c in one.cells] != [c.cell_type for c in other.cells]:
-        yield "number or kinds of cells differ"
-
-
-def differ_only_in_framework_cells(one, other):
-    for index, (a, b) in enumerate(zip(one.cells, other.cells, strict=False)):
-        if tags(a) != tags(b):
-            yield f"cell {index} has the tags {tags(a)} and {tags(b)}"
-        elif a.source != b.source and "framework" not in tags(a):
-            yield f"cell {index} differs without the tag framework"
-
-
-def define_the_same_functions(one, other):
-    for index, (a, b) in enumerate(zip(one.cells, other.cells, strict=False)):
-        if signatures([a]) != signatures([b]):
-            yield f"cell {index} defines {signatures([a])} and {signatures([b])}"
+def say_the_same(one, other):
+    """Compare the prose, but for what is said of a framework's own functions."""
+    prose, others = (
+        [
+            cell.source
+            for cell in notebook.cells
+            if cell.cell_type == "markdown" and "framework" not in tags(cell)
+        ]
+        for notebook in (one, other)
+    )
+    if len(prose) != len(others):
+        yield f"one has {len(prose)} common cells of prose, the other {len(others)}"
+    for a, b in zip(prose, others, strict=False):
+        if a != b:
+            yield f"prose differs without the tag framework: {a[:60]!r} and {b[:60]!r}"
 
 
 def have_results_that_agree(one, other):
@@ -312,14 +293,11 @@ RULES = [
     uses_what_the_course_offers,
     names_no_place_of_a_machine,
     stays_small,
-    has_few_framework_cells,
 ]
 TWIN_RULES = [
     belong_together,
     have_the_same_headings,
-    have_the_same_kinds_of_cells,
-    differ_only_in_framework_cells,
-    define_the_same_functions,
+    say_the_same,
     have_results_that_agree,
 ]
 
@@ -456,29 +434,14 @@ PLANTED = [
         stays_small,
         lambda n: n.cells[4].outputs[0].data.update({"image/png": "A" * BYTES}),
     ),
-    (
-        has_few_framework_cells,
-        lambda n: [cell.metadata.update(tags=["framework"]) for cell in n.cells],
-    ),
 ]
 TWIN_PLANTED = [
     (belong_together, lambda n: n.metadata.course.update(lesson=2)),
     (have_the_same_headings, lambda n: n.cells[6].update(source="## 2 Result\n\nA")),
     (have_the_same_headings, lambda n: n.cells.append(n.cells[8])),
-    (have_the_same_kinds_of_cells, lambda n: n.cells.pop(4)),
-    (have_the_same_kinds_of_cells, lambda n: n.cells[4].update(cell_type="markdown")),
-    (differ_only_in_framework_cells, lambda n: n.cells[4].update(source="show() ")),
-    (differ_only_in_framework_cells, lambda n: n.cells[0].update(source="# Cats")),
-    (differ_only_in_framework_cells, lambda n: n.cells[2].metadata.tags.clear()),
-    (define_the_same_functions, lambda n: n.cells[2].update(source="load = 3")),
-    (
-        define_the_same_functions,
-        lambda n: n.cells[2].update(source="def load(split=4): pass"),
-    ),
-    (
-        define_the_same_functions,
-        lambda n: n.cells[2].update(source="def load(part=3): pass"),
-    ),
+    (say_the_same, lambda n: n.cells.pop(8)),
+    (say_the_same, lambda n: n.cells[1].update(source="## 1 Data\n\nOther words.")),
+    (say_the_same, lambda n: n.cells[1].metadata.update(tags=["framework"])),
     (
         have_results_that_agree,
         lambda n: n.cells[7].outputs[0].data[MIME].update(accuracy=0.95),
