@@ -18,8 +18,8 @@ LAYERS = (
     {"files", "checks", "command", "device", "languages", "measure", "results"},
     {"plot", "quiz"},
     {"backbones", "data"},
-    {"adversarial", "features"},
-    {"training"},
+    {"features"},
+    {"adversarial", "training"},
 )
 # Folders that one may not import from, by the folder that imports.
 FORBIDDEN = {"utils": {"lab", "tools", "tests"}, "lab": {"tools", "tests"}}

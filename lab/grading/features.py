@@ -1,11 +1,11 @@
 """Compute the features of the lab's pictures once, for all submissions."""
 
-import importlib
 import os
 from pathlib import Path
 
 from utils.data.datasets import load_pets
 from utils.features.extraction import cache_file, extract
+from utils.features.networks import load_for
 from utils.measure import alone
 
 BACKBONE = "efficientnet_lite0"  # the one of the assignment
@@ -35,9 +35,7 @@ def shared_features(data: Path | None, withheld: Path | None) -> tuple[Path, ...
 def _extract_all(framework: str, data, withheld) -> list[Path]:
     """Extract in this process; give the files of the cache."""
     os.environ |= {"COURSE_DATA": str(data or "sample"), "COURSE_OFFLINE": "1"}
-    backbone = importlib.import_module(f"utils.backbones.{framework}").load_backbone(
-        BACKBONE
-    )
+    backbone = load_for(framework, BACKBONE)
     sets = [load_pets(split).paths for split in SPLITS]
     if withheld:
         sets.append(sorted(withheld.glob("*.jpg")))

@@ -1,6 +1,5 @@
 """Attack reports: what a saved adversarial picture really does."""
 
-import importlib
 import json
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from utils.checks import (
     require_same_shape,
     require_target,
 )
+from utils.features.networks import load_for, network_of
 from utils.files import replacing, write_text
 
 DIGITS = 6  # decimals of the numbers in an attack report
@@ -125,13 +125,11 @@ def judge(framework: str, name: str, images) -> np.ndarray:
     ValueError
         If there is no such backbone, or `resized` refuses the pictures.
     """
-    backbones = importlib.import_module(f"utils.backbones.{framework}")
-    backbone = backbones.load_backbone(name)
-    images, batch = resized(images, backbone.size), backbone.batch_size
-    logits = [
-        backbone.array(backbone.logits(backbone.tensor(images[n : n + batch])))
-        for n in range(0, len(images), batch)
-    ]
+    network = network_of(load_for(framework, name, include_top=True))
+    images, batch = 255 * resized(images, network.size), network.batch_size
+    starts = range(0, len(images), batch)
+    with network.inference():
+        logits = [network.compute(images[n : n + batch]) for n in starts]
     return softmax(np.concatenate(logits), axis=1)
 
 

@@ -1,18 +1,17 @@
 """EfficientNet-Lite in Keras, which keras.applications does not have.
 
 Tan and Le 2019 (EfficientNet), table 1, without squeeze-and-excitation and with ReLU6,
-as the README of EfficientNet-Lite in the repository tensorflow/tpu says.
+as the README of EfficientNet-Lite in the repository tensorflow/tpu says. Layers are
+named, and pictures taken, as in ``keras.applications.EfficientNetB0``.
 """
 
 import math
 
-import keras
 import numpy as np
-from keras import layers
+from keras import Model, layers
 
-BATCH_NORM_EPSILON = 1e-3
 # Expansion, kernel, stride, maps, repeats of each stage.
-LITE_STAGES = [
+STAGES = [
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
     (6, 5, 2, 40, 2),
@@ -21,110 +20,105 @@ LITE_STAGES = [
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 ]
-STEM_MAPS, HEAD_MAPS = 32, 1280
+STEM_MAPS, TOP_MAPS = 32, 1280
+BATCH_NORM_EPSILON = 1e-3
 # Compound scaling: how much wider and deeper.
-LITE_SCALES = {
+SCALES = {
     "efficientnet_lite0": (1.0, 1.0),
     "efficientnet_lite1": (1.0, 1.1),
     "efficientnet_lite2": (1.1, 1.2),
 }
+POOLINGS = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
 
 
-def build(name: str, classes: int) -> tuple[list[keras.Model], keras.Model]:
-    """Build a network with random weights, stage by stage.
+def build_lite(
+    name: str,
+    size: int,
+    include_top: bool,
+    pooling: str | None,
+    classes: int,
+    classifier_activation: str | None,
+) -> Model:
+    """Build a network with random weights.
 
     Parameters
     ----------
     name : str
-        A key of `LITE_SCALES`.
-    classes : int
-        Number of logits.
+        A key of `SCALES`.
+    size : int
+        Height and width of its pictures, pixels.
+    include_top, pooling, classes, classifier_activation
+        As for the networks of keras.applications.
 
     Returns
     -------
-    stages : list of keras.Model
-        From (N, H, W, 3) pictures in [-1, 1] to the last maps.
-    classifier : keras.Model
-        From the last maps to (N, classes) logits.
+    keras.Model
+        A functional model of (N, size, size, 3) pictures with values from 0 to 255.
     """
-    stages = [_stem(), *_lite_stages(*LITE_SCALES[name])]
-    stages[-1] = keras.Sequential([stages[-1], _head(stages[-1].output.shape[-1])])
-    classifier = keras.Sequential(
-        [layers.GlobalAveragePooling2D(), layers.Dense(classes)]
-    )
-    classifier.build((None, None, None, HEAD_MAPS))
-    return stages, classifier
+    wider, deeper = SCALES[name]
+    inputs = layers.Input((size, size, 3))
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
+    x = _convolution(x, STEM_MAPS, 3, "stem_", stride=2)
+    for number, (expand, kernel, stride, maps, repeats) in enumerate(STAGES, 1):
+        if 1 < number < len(STAGES):  # the first and the last keep their depth
+            repeats = math.ceil(deeper * repeats)
+        maps = _round_to_eight(wider * maps)
+        x = _block(x, expand, kernel, stride, maps, f"block{number}a_")
+        for letter in "bcdefgh"[: repeats - 1]:
+            prefix = f"block{number}{letter}_"
+            changed = _block(x, expand, kernel, 1, maps, prefix)
+            x = layers.Add(name=f"{prefix}add")([changed, x])
+    x = _convolution(x, TOP_MAPS, 1, "top_")
+    if include_top:
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        x = layers.Dense(classes, classifier_activation, name="predictions")(x)
+    elif pooling:
+        x = POOLINGS[pooling](name=f"{pooling}_pool")(x)
+    return Model(inputs, x, name=name)
 
 
-def fill(parts: list[keras.Model], state: dict[str, np.ndarray]) -> None:
-    """Copy the weights of PyTorch's network, in order, into Keras's layout.
+def fill(model: Model, state: dict[str, np.ndarray]) -> None:
+    """Copy the weights of PyTorch's network into Keras's layout.
 
     Parameters
     ----------
-    parts : list of keras.Model
-        The stages and the classifier that `build` made.
+    model : keras.Model
+        From `build_lite`; without its top, the classifier's weights are left out.
     state : dict of str to ndarray
         From `utils.backbones.weights.read_weights`.
     """
-    arrays = [array for name, array in state.items() if "num_batches" not in name]
-    variables = [variable for part in parts for variable in part.weights]
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(_keras_layout(array, "depthwise" in variable.path))
+    arrays = [a for name, a in state.items() if "num_batches" not in name]
+    with_top = model.layers[-1].name == "predictions"
+    arrays = arrays if with_top else arrays[:-2]
+    for variable, array in zip(model.weights, arrays, strict=True):
+        variable.assign(_keras_layout(array, "dwconv" in variable.path))
 
 
-def _stem() -> keras.Model:
-    inputs = keras.Input((None, None, 3))
-    return keras.Model(inputs, _convolution(inputs, STEM_MAPS, 3, stride=2))
-
-
-def _lite_stages(wider: float, deeper: float) -> list[keras.Model]:
-    """Scale the table of stages; the first and the last keep their depth."""
-    stages, maps = [], STEM_MAPS
-    for index, (expand, kernel, stride, out, repeats) in enumerate(LITE_STAGES):
-        if 0 < index < len(LITE_STAGES) - 1:
-            repeats = math.ceil(deeper * repeats)
-        out = _round_maps(wider * out)
-        stages.append(_lite_stage(maps, expand, kernel, stride, out, repeats))
-        maps = out
-    return stages
-
-
-def _round_maps(maps: float) -> int:
+def _round_to_eight(maps: float) -> int:
     """Round to a multiple of 8, by at most a tenth downwards."""
     rounded = max(8, int(maps + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * maps else rounded
 
 
-def _lite_stage(maps, expand, kernel, stride, out, repeats) -> keras.Model:
-    """Stack inverted residual blocks (Sandler et al. 2018, MobileNetV2, table 1)."""
-    inputs = keras.Input((None, None, maps))
-    x = _block(inputs, expand, kernel, stride, out)
-    for _ in range(repeats - 1):
-        x = layers.Add()([_block(x, expand, kernel, 1, out), x])
-    return keras.Model(inputs, x)
-
-
-def _block(x, expand, kernel, stride, out):
-    """Widen, filter each map by itself, narrow again without an activation."""
+def _block(x, expand, kernel, stride, maps, prefix):
+    """Add an inverted residual block (Sandler et al. 2018, MobileNetV2, table 1)."""
     if expand != 1:
-        x = _convolution(x, expand * x.shape[-1], 1)
-    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False)(x)
-    x = layers.ReLU(6)(_batch_norm(x))
-    return _batch_norm(layers.Conv2D(out, 1, use_bias=False)(x))
+        x = _convolution(x, expand * x.shape[-1], 1, f"{prefix}expand_")
+    depthwise = {"padding": "same", "use_bias": False, "name": f"{prefix}dwconv"}
+    x = layers.DepthwiseConv2D(kernel, stride, **depthwise)(x)
+    x = layers.ReLU(6, name=f"{prefix}activation")(_batch_norm(x, f"{prefix}bn"))
+    x = layers.Conv2D(maps, 1, use_bias=False, name=f"{prefix}project_conv")(x)
+    return _batch_norm(x, f"{prefix}project_bn")
 
 
-def _head(maps: int) -> keras.Model:
-    inputs = keras.Input((None, None, maps))
-    return keras.Model(inputs, _convolution(inputs, HEAD_MAPS, 1))
+def _convolution(x, maps, kernel, prefix, stride=1):
+    shape = {"strides": stride, "padding": "same", "use_bias": False}
+    x = layers.Conv2D(maps, kernel, **shape, name=f"{prefix}conv")(x)
+    return layers.ReLU(6, name=f"{prefix}activation")(_batch_norm(x, f"{prefix}bn"))
 
 
-def _convolution(x, maps, kernel, stride=1):
-    x = layers.Conv2D(maps, kernel, stride, padding="same", use_bias=False)(x)
-    return layers.ReLU(6)(_batch_norm(x))
-
-
-def _batch_norm(x):
-    return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON)(x)
+def _batch_norm(x, name):
+    return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=name)(x)
 
 
 def _keras_layout(array: np.ndarray, depthwise: bool) -> np.ndarray:

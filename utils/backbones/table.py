@@ -93,26 +93,6 @@ BACKBONES = {
 EMBEDDED = [name for name, facts in BACKBONES.items() if facts.package]
 
 
-def fingerprint(framework: str, name: str, origin: str = "") -> str:
-    """Return what tells a backbone with certain weights from all others.
-
-    Parameters
-    ----------
-    framework : {"pytorch", "tensorflow"}
-        Which of the modules of this package.
-    name : str
-        A key of `BACKBONES`.
-    origin : str
-        Where the weights are from; by default the file of `Facts.sha256`.
-
-    Returns
-    -------
-    str
-        Three words.
-    """
-    return f"{framework} {name} {(origin or find(name).sha256)[-16:]}"
-
-
 def find(name: str) -> Facts:
     """Look a backbone up in the table.
 

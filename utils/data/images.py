@@ -1,7 +1,7 @@
 """Load pictures as arrays: all at once, or batch by batch."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,6 @@ from PIL import Image, ImageOps
 from utils.data.decode import on_all_cores, quiet_pillow, read_picture
 
 AHEAD = 8  # batches decoded before somebody asks for them; this bounds the memory
-SPARE = 2  # a picture reduced while it is decoded stays so many times too large
 
 
 def load_images(paths: Iterable[Path | str], size: int) -> np.ndarray:
@@ -50,8 +49,8 @@ def load_images(paths: Iterable[Path | str], size: int) -> np.ndarray:
     images = np.empty((len(paths), size, size, 3), np.float32)
 
     def load(index: int) -> None:
-        square = _square(read_picture(paths[index]), size)
-        np.divide(square, np.float32(255), out=images[index])
+        pixels = square(read_picture(paths[index]), size)
+        np.divide(pixels, np.float32(255), out=images[index])
 
     for _ in on_all_cores(load, range(len(paths)), "Loading pictures"):
         pass
@@ -59,27 +58,28 @@ def load_images(paths: Iterable[Path | str], size: int) -> np.ndarray:
 
 
 def stream_images(
-    paths: Sequence[Path | str], sizes: Sequence[int], count: int
+    paths: Sequence[Path | str],
+    prepare: Callable[[Image.Image], list[np.ndarray]],
+    count: int,
+    least: int = 0,
 ) -> Iterator[list[np.ndarray]]:
-    """Load pictures batch by batch, some batches ahead, on all cores.
-
-    A picture is decoded once for all sizes. A large JPEG is decoded at a reduced
-    scale, still at least twice as large as the largest size; otherwise the pixels are
-    those of `load_images`.
+    """Decode pictures and prepare them in batches, some batches ahead, on all cores.
 
     Parameters
     ----------
     paths : sequence of Path or str
         Picture files.
-    sizes : sequence of int
-        Sides in pixels.
+    prepare : callable
+        From a picture to its rows, one for each of its users.
     count : int
         Pictures of a batch; the last one may have fewer.
+    least : int
+        Pixels on each side that are enough, as for `utils.data.decode.read_picture`.
 
     Yields
     ------
-    list of (n, size, size, 3) uint8 ndarray
-        RGB, one array for each size.
+    list of (n, ...) ndarray
+        The rows of each user.
 
     Raises
     ------
@@ -88,8 +88,7 @@ def stream_images(
     """
 
     def load(path) -> list[np.ndarray]:
-        picture = read_picture(Path(path), SPARE * max(sizes))
-        return [_square(picture, size) for size in sizes]
+        return prepare(read_picture(Path(path), least))
 
     with quiet_pillow(), ThreadPoolExecutor(cpu_count()) as pool:
         starts = iter(range(0, len(paths), count))
@@ -104,6 +103,19 @@ def stream_images(
             yield [np.stack(images) for images in zip(*pictures, strict=True)]
 
 
-def _square(picture: Image.Image, size: int) -> np.ndarray:
-    """Resize the shorter side and keep the middle: (size, size, 3) uint8."""
+def square(picture: Image.Image, size: int) -> np.ndarray:
+    """Resize the shorter side of a picture and keep the middle.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Of mode RGB.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    (size, size, 3) uint8 ndarray
+        RGB; bicubic with antialiasing, by Pillow.
+    """
     return np.asarray(ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC))

@@ -6,6 +6,7 @@ takes the network from either framework.
 
 import os
 import shutil
+import sys
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,23 +18,20 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from utils.backbones.openvino import load_openvino
 from utils.files import DATA
 
 MODELS = DATA / "engines"  # networks that were converted once
 ENGINES = ("framework", "openvino")
-BATCH_SIZE = 2  # of OpenVINO: the numbers of so few pictures stay in the cache
+OPENVINO_BATCH = 2  # the numbers of so few pictures stay in the cache of a processor
 
 
-def choose_engine(backbone, depth: int | None = None, wish: str | None = None):
+def choose_engine(network, wish: str | None = None):
     """Choose what runs a network here.
 
     Parameters
     ----------
-    backbone : Backbone
-        From `utils.backbones.pytorch` or `utils.backbones.tensorflow`.
-    depth : int, optional
-        Give the maps after this stage instead of the pooled features.
+    network : TorchNetwork or KerasNetwork
+        From `utils.features.networks`.
     wish : {"framework", "openvino"}, optional
         Which one; by default what ``COURSE_ENGINE`` names, else OpenVINO on a
         processor, if it is installed.
@@ -48,16 +46,31 @@ def choose_engine(backbone, depth: int | None = None, wish: str | None = None):
     ValueError
         There is no such engine.
     """
-    wish = wish or os.environ.get("COURSE_ENGINE") or _best(backbone)
+    wish = wish or os.environ.get("COURSE_ENGINE") or _best(network)
     if wish not in ENGINES:
         raise ValueError(f"The engine is one of {', '.join(ENGINES)}, not {wish!r}.")
     kind = OpenVinoEngine if wish == "openvino" else FrameworkEngine
-    return kind(backbone, depth)
+    return kind(network)
 
 
-def _best(backbone) -> str:
+def load_openvino():
+    """Import OpenVINO without its telemetry, which tells Intel of conversions unasked.
+
+    Returns
+    -------
+    module
+        The package.
+    """
+    # With this, importing it fails, and OpenVINO goes on without.
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    return openvino
+
+
+def _best(network) -> str:
     """Prefer OpenVINO on a processor."""
-    on_processor = "cpu" in str(getattr(backbone, "device", "")).lower()
+    on_processor = network.device == "cpu"
     return "openvino" if on_processor and find_spec("openvino") else "framework"
 
 
@@ -66,10 +79,8 @@ class FrameworkEngine:
 
     Parameters
     ----------
-    backbone : Backbone
+    network : TorchNetwork or KerasNetwork
         The network.
-    depth : int or None
-        As for `choose_engine`.
 
     Attributes
     ----------
@@ -79,31 +90,26 @@ class FrameworkEngine:
         Pictures that `run` is given at a time.
     """
 
-    def __init__(self, backbone, depth: int | None):
-        self.name = f"{backbone.fingerprint.split()[0]} on {backbone.device}"
-        self.batch_size = backbone.batch_size
-        self._backbone, self._depth = backbone, depth
+    def __init__(self, network):
+        self.name = f"{network.library} on {network.device}"
+        self.batch_size = network.batch_size
+        self._network = network
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Compute features, batch by batch.
 
         Parameters
         ----------
-        batches : iterable of (n, size, size, 3) uint8 ndarray
-            RGB pictures.
+        batches : iterable of (n, ...) ndarray
+            Rows that the network's `prepare` made.
 
         Yields
         ------
-        (n, D) or (n, h, w, C) float32 ndarray
+        (n, ...) float32 ndarray
             In the order of the batches.
         """
-        backbone, depth = self._backbone, self._depth
         for batch in batches:
-            images = backbone.tensor(batch.astype(np.float32) / np.float32(255))
-            if depth is None:
-                yield backbone.array(backbone.features(images))
-            else:
-                yield backbone.array(backbone.maps(images, depth))
+            yield self._network.compute(batch)
 
 
 class OpenVinoEngine:
@@ -113,10 +119,8 @@ class OpenVinoEngine:
 
     Parameters
     ----------
-    backbone : Backbone
+    network : TorchNetwork or KerasNetwork
         The network.
-    depth : int or None
-        As for `choose_engine`.
 
     Attributes
     ----------
@@ -126,30 +130,29 @@ class OpenVinoEngine:
         Pictures that `run` is given at a time, the last time fewer.
     """
 
-    def __init__(self, backbone, depth: int | None):
+    def __init__(self, network):
         openvino = load_openvino()
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]} on the processor"
-        self.batch_size = BATCH_SIZE
-        compiled = _compiled(_converted(backbone, depth), backbone.size)
-        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        requests = range(2 * count)  # half compute, half wait ready
-        self._requests = [compiled.create_infer_request() for _ in requests]
+        self.batch_size = OPENVINO_BATCH
+        self._network, self._requests = network, None
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Compute features, several batches at a time.
 
         Parameters
         ----------
-        batches : iterable of (n, size, size, 3) uint8 ndarray
-            RGB pictures; n is `batch_size`, and fewer in the last one.
+        batches : iterable of (n, ...) ndarray
+            Rows that the network's `prepare` made; n is `batch_size`, and fewer in the
+            last one.
 
         Yields
         ------
-        (n, D) or (n, h, w, C) float32 ndarray
+        (n, ...) float32 ndarray
             In the order of the batches.
         """
-        idle, busy = deque(self._requests), deque()
+        idle, busy = deque(), deque()
         for batch in batches:
+            idle = idle if idle or busy else self._start(batch)
             if not idle:
                 yield _finished(idle, busy)
             request = idle.popleft()
@@ -158,9 +161,19 @@ class OpenVinoEngine:
         while busy:
             yield _finished(idle, busy)
 
+    def _start(self, batch: np.ndarray) -> deque:
+        """Convert and compile the network for rows like these, once."""
+        if self._requests is None:
+            shape = (OPENVINO_BATCH, *batch.shape[1:])
+            compiled = _compiled(_converted(self._network, shape), shape)
+            count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+            requests = range(2 * count)  # half compute, half wait ready
+            self._requests = [compiled.create_infer_request() for _ in requests]
+        return deque(self._requests)
+
 
 def _finished(idle: deque, busy: deque) -> np.ndarray:
-    """Wait for the oldest request; give its features and make it idle."""
+    """Wait for the oldest request, return its features and make it idle."""
     request, count = busy.popleft()
     request.wait()
     features = request.get_output_tensor().data[:count].copy()
@@ -170,16 +183,17 @@ def _finished(idle: deque, busy: deque) -> np.ndarray:
 
 def _filled(batch: np.ndarray) -> np.ndarray:
     """Fill a batch up with nothing: OpenVINO is fastest with one fixed size."""
-    missing = BATCH_SIZE - len(batch)
-    return np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else batch
+    missing = OPENVINO_BATCH - len(batch)
+    padding = [(0, missing)] + [(0, 0)] * (batch.ndim - 1)
+    return np.pad(batch, padding) if missing else batch
 
 
 @lru_cache(maxsize=4)  # it takes as long as a dozen pictures
-def _compiled(file: Path, size: int):
-    """Return a converted network, ready for pictures of a size."""
+def _compiled(file: Path, shape: tuple[int, ...]):
+    """Return a converted network, ready for batches of a shape."""
     core = load_openvino().Core()
     model = core.read_model(file)
-    model.reshape([BATCH_SIZE, size, size, 3])
+    model.reshape(shape)
     # Float32: bfloat16 is twice as fast, but of 400 photographs it moved the
     # features of 24 (Lite0) to 145 (Lite2) beyond a cosine of 0.999.
     settings = {"PERFORMANCE_HINT": "THROUGHPUT"}
@@ -187,39 +201,44 @@ def _compiled(file: Path, size: int):
     return core.compile_model(model, "CPU", settings)
 
 
-def _converted(backbone, depth: int | None) -> Path:
+def _converted(network, shape: tuple[int, ...]) -> Path:
     """Return the file of the converted network, which is made if it is not there."""
-    name = f"{backbone.fingerprint} {'pooled' if depth is None else depth}"
-    folder = MODELS / name.replace(" ", "-")
+    folder = MODELS / f"{network.name}-{network.digest[:16]}"
     if not (folder / "model.xml").is_file():
-        _convert(backbone, depth, folder)
+        _convert(network, shape, folder)
     return folder / "model.xml"
 
 
-def _convert(backbone, depth: int | None, folder: Path) -> None:
+def _convert(network, shape: tuple[int, ...], folder: Path) -> None:
     """Convert a network, and move the folder into place when it is whole."""
     openvino = load_openvino()
-    from openvino.preprocess import PrePostProcessor
-
     with warnings.catch_warnings():
         # PyTorch calls the tracer that OpenVINO uses deprecated.
         warnings.simplefilter("ignore")
-        model, layout = backbone.to_openvino(depth)
-    steps = PrePostProcessor(model)
-    levels = steps.input().tensor().set_element_type(openvino.Type.u8)
-    levels.set_layout(openvino.Layout("NHWC"))
-    steps.input().model().set_layout(openvino.Layout(layout))
-    steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    if depth is not None:
-        steps.output().model().set_layout(openvino.Layout(layout))
-        steps.output().tensor().set_layout(openvino.Layout("NHWC"))
+        model, *preprocessing = network.to_openvino(openvino.convert_model, shape)
+    if preprocessing[0]:
+        model = _with_preprocessing(openvino, model, *preprocessing)
     MODELS.mkdir(parents=True, exist_ok=True)
     # Several threads of a worker may convert the same network at once.
     part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=MODELS))
     part.chmod(0o755)  # mkdtemp makes it private
     try:
-        openvino.save_model(steps.build(), part / "model.xml", compress_to_fp16=False)
+        openvino.save_model(model, part / "model.xml", compress_to_fp16=False)
         with suppress(OSError):  # another one was faster
             part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _with_preprocessing(openvino, model, layout: str, mean, std):
+    """Let a network take the bytes of pictures, (n, H, W, 3)."""
+    from openvino.preprocess import PrePostProcessor
+
+    steps = PrePostProcessor(model)
+    levels = steps.input().tensor().set_element_type(openvino.Type.u8)
+    levels.set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout(layout))
+    prepare = steps.input().preprocess().convert_element_type(openvino.Type.f32)
+    if mean:
+        prepare.mean(mean).scale(std)
+    return steps.build()

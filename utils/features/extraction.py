@@ -1,54 +1,59 @@
 """Frozen features of pictures: computed once, streamed in batches, kept on disk."""
 
 import hashlib
-import importlib
 import json
-from collections.abc import Iterable, Iterator
-from functools import cache as remember
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise, tee
 from pathlib import Path
 
 import numpy as np
 import safetensors
+from PIL import Image
 from safetensors.numpy import save_file
 from tqdm.auto import tqdm
 
-from utils.backbones.base import Backbone
-from utils.backbones.table import find, fingerprint
 from utils.data.images import stream_images
 from utils.features.engines import choose_engine
+from utils.features.networks import NamedNetwork, load_for, network_of
 from utils.files import DATA, replacing
 from utils.measure import Meter
 
-CACHE = DATA / "features"
 CHUNK = 1024  # pictures after which a long run keeps what it has
+SPARE = 2  # a picture reduced while it is decoded stays so many times too large
 
 
 def extract(
     paths,
-    backbone,
-    depth: int | None = None,
+    model,
+    transform: Callable | None = None,
     cache: bool = True,
     progress: bool = True,
     flip: bool = False,
     engine: str | None = None,
 ) -> np.ndarray:
-    """Compute the frozen features of pictures, or read them from the cache.
+    """Compute what a frozen network gives for pictures, or read it from the cache.
 
-    A run that is interrupted goes on from its last 1,024 pictures when it is called
-    again. Large JPEGs are decoded at a reduced scale
-    (`utils.data.images.stream_images`).
+    The same as a loop over the pictures with the network in inference mode, but decoded
+    on all cores, computed by what is fastest here and kept on disk: the cache knows the
+    files, the weights, the layers and the transform. A run that is interrupted goes on
+    from its last 1,024 pictures when it is called again. The model is left as it is.
 
     Parameters
     ----------
     paths : sequence of Path
         N picture files.
-    backbone : Backbone, or sequence of Backbone
-        From `utils.backbones.pytorch` or `utils.backbones.tensorflow`. The features of
-        several are set side by side; each picture is decoded once for all. A name of
-        the table stands for that backbone in PyTorch.
-    depth : int, optional
-        Give the maps after this stage instead of the pooled features, of one backbone.
+    model : nn.Module, keras.Model or str, or sequence of them
+        A network without its classifier. The features of several are set side by side;
+        each picture is decoded once for all. A name of the table of backbones stands
+        for its features in PyTorch.
+    transform : callable, optional
+        For PyTorch from a PIL picture to the Tensor that the network takes; without it
+        the network's own preprocessing (`utils.backbones.pytorch.preprocessing_of`).
+        For Keras from (N, size, size, 3) RGB from 0 to 255 to what the network takes,
+        as the ``preprocess_input`` of keras.applications; without it the one of the
+        network's name, if it needs one. Nothing random.
     cache : bool
         False neither reads nor writes the cache.
     progress : bool
@@ -56,47 +61,63 @@ def extract(
     flip : bool
         True gives the mean of the features of each picture and its mirror image.
     engine : {"framework", "openvino"}, optional
-        What runs the network; by default the fastest
-        (`utils.features.engines.choose_engine`).
+        What runs the network; by default the fastest (`choose_engine`).
 
     Returns
     -------
-    (N, D) or (N, h, w, C) float32 ndarray
-        One row a picture, in the order of `paths`; D is ``backbone.width``, or the sum
-        of several.
+    (N, D) or (N, ...) float32 ndarray
+        One row a picture, in the order of `paths`; D is the width of the network, or
+        the sum of several. Maps keep the layout of their framework.
 
     Raises
     ------
     ValueError
-        If there are no pictures or no backbones, or maps are asked of several
-        backbones or of mirror images too.
+        If there are no pictures or no models, or a model or transform does not say
+        what the cache and the engines need to know.
+    TypeError
+        If a model is none.
     FileNotFoundError
         If a picture is missing.
     """
-    several = backbone if isinstance(backbone, list | tuple) else [backbone]
-    several = [_described(each) for each in several]
-    _require(paths, several, depth, flip)
-    runs = [_Run(paths, each, depth, flip, cache) for each in several]
+    several = model if isinstance(model, list | tuple) else [model]
+    if len(paths) == 0:
+        raise ValueError("paths is empty; expected at least one picture file.")
+    if not several:
+        raise ValueError("model is empty; expected at least one model.")
+    networks = [network_of(each, transform) for each in several]
+    runs = [_Run(paths, network, flip, cache) for network in networks]
     missing = [run for run in runs if run.features is None]
     if missing:
         _compute(list(map(Path, paths)), missing, progress, engine)
     return _joined([run.features for run in runs], axis=-1)
 
 
-def cache_file(paths, backbone, depth: int | None = None, flip: bool = False) -> Path:
+def cache_folder() -> Path:
+    """Return where features are kept.
+
+    Returns
+    -------
+    Path
+        What the environment variable ``COURSE_CACHE`` names, or ``data/features``.
+    """
+    return Path(os.environ.get("COURSE_CACHE") or DATA / "features")
+
+
+def cache_file(paths, model, transform=None, flip: bool = False) -> Path:
     """Return the file that keeps the features of pictures.
 
     Parameters
     ----------
-    paths, backbone, depth, flip
-        As for `extract`, of one backbone.
+    paths, model, transform, flip
+        As for `extract`, of one model.
 
     Returns
     -------
     Path
         The file, which need not be there.
     """
-    return _file(backbone, _key(paths, backbone, depth, flip))
+    network = network_of(model, transform)
+    return _file(network, _key(paths, network, flip))
 
 
 def measure_extraction(
@@ -123,50 +144,21 @@ def measure_extraction(
         The most memory taken, the backbone included; true in a fresh process
         (`utils.measure.alone`) only.
     """
-    backbones = importlib.import_module(f"utils.backbones.{framework}")
+    quietly = {"cache": False, "progress": False, "engine": "framework"}
     with Meter() as whole:
-        backbone = backbones.load_backbone(name)
+        model = load_for(framework, name)
         with Meter() as extraction:
-            features = extract(
-                paths, backbone, cache=False, progress=False, engine="framework"
-            )
+            features = extract(paths, model, **quietly)
     return features, extraction.seconds, whole.megabytes
 
 
-def _described(backbone):
-    """Return what is known of a name without loading it: the cache asks for no more."""
-    if not isinstance(backbone, str):
-        return backbone
-    if find(backbone).sha256:
-        return Backbone(backbone, fingerprint("pytorch", backbone))
-    return _load(backbone)
-
-
-@remember
-def _load(name: str):
-    from utils.backbones import pytorch  # PyTorch takes seconds to import
-
-    return pytorch.load_backbone(name)
-
-
-def _require(paths, several, depth, flip) -> None:
-    if len(paths) == 0:
-        raise ValueError("paths is empty; expected at least one picture file.")
-    if not several:
-        raise ValueError("backbone is empty; expected at least one backbone.")
-    if depth is not None and (flip or len(several) > 1):
-        raise ValueError(
-            "depth gives the maps of one backbone: leave flip out, and name one."
-        )
-
-
 class _Run:
-    """What one backbone makes of the pictures, and the files that keep it."""
+    """What one network makes of the pictures, and the files that keep it."""
 
-    def __init__(self, paths, backbone, depth, flip, cache: bool):
-        self.backbone, self.depth, self.flip = backbone, depth, flip
-        self.key = _key(paths, backbone, depth, flip)
-        self.file = _file(backbone, self.key) if cache else None
+    def __init__(self, paths, network, flip, cache: bool):
+        self.network, self.flip = network, flip
+        self.key = _key(paths, network, flip)
+        self.file = _file(network, self.key) if cache else None
         self.features = _read(self.file, self.key) if cache else None
         self.engine, self.parts = None, {}
 
@@ -197,18 +189,16 @@ class _Run:
         return self.file.with_name(f".{self.file.stem}.{rows}.safetensors")
 
 
-def _key(paths, backbone, depth, flip) -> str:
-    """Hash what the features depend on: the backbone and the pictures' files."""
+def _key(paths, network, flip) -> str:
+    """Hash what the features depend on: the network and the pictures' files."""
     pictures = [(f"{p.parent.name}/{p.name}", p.stat()) for p in map(Path, paths)]
     rows = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in pictures]
-    about = [backbone.fingerprint, backbone.size, depth, rows]
-    text = json.dumps([*about, "flip"] if flip else about)
+    text = json.dumps([network.digest, network.size, flip, rows])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file(backbone, key: str) -> Path:
-    name = backbone.fingerprint.replace(" ", "-")
-    return CACHE / f"{name}-{key[:16]}.safetensors"
+def _file(network, key: str) -> Path:
+    return cache_folder() / f"{network.name}-{key[:16]}.safetensors"
 
 
 def _joined(arrays: list[np.ndarray], axis: int = 0) -> np.ndarray:
@@ -219,15 +209,18 @@ def _joined(arrays: list[np.ndarray], axis: int = 0) -> np.ndarray:
 def _compute(paths, runs: list[_Run], progress: bool, engine: str | None) -> None:
     """Compute chunk by chunk what is not on disk from an interrupted run."""
     for run in runs:
-        if type(run.backbone) is Backbone:  # described, not loaded
-            run.backbone = _load(run.backbone.name)
-        run.engine = choose_engine(run.backbone, run.depth, engine)
+        if isinstance(run.network, NamedNetwork):
+            run.network = run.network.loaded()
+        run.engine = choose_engine(run.network, engine)
     ends = [*range(CHUNK, len(paths), CHUNK), len(paths)]
     chunks = [slice(*each) for each in pairwise([0, *ends])]
-    names = ", ".join(run.backbone.name for run in runs)
+    names = ", ".join(run.network.name for run in runs)
     title = f"{names}: {runs[0].engine.name}"
     about = {"desc": title, "unit": " pictures", "leave": False}
-    with tqdm(total=len(paths), disable=not progress, **about) as bar:
+    with (
+        _in_inference(run.network for run in runs),
+        tqdm(total=len(paths), disable=not progress, **about) as bar,
+    ):
         for chunk in chunks:
             todo = [run for run in runs if run.part(chunk) is None]
             if not todo:
@@ -238,15 +231,31 @@ def _compute(paths, runs: list[_Run], progress: bool, engine: str | None) -> Non
         run.finish(chunks)
 
 
+@contextmanager
+def _in_inference(networks: Iterable) -> Iterator[None]:
+    """Keep all networks in inference mode, and restore the modes at the end."""
+    with ExitStack() as stack:
+        for network in networks:
+            stack.enter_context(network.inference())
+        yield
+
+
 def _stream(paths, runs: list[_Run], bar) -> Iterable[tuple[_Run, np.ndarray]]:
     """Send pictures through the networks, while the next ones are decoded."""
     if not runs:
         return ()
-    sizes = sorted({run.backbone.size for run in runs})
-    batches = stream_images(paths, sizes, runs[0].engine.batch_size)
+
+    def prepare(picture: Image.Image) -> list[np.ndarray]:
+        return [run.network.prepare(picture) for run in runs]
+
+    sizes = [run.network.size for run in runs]
+    # A transform of the user's may want every pixel.
+    least = 0 if None in sizes else SPARE * max(sizes)
+    batches = stream_images(paths, prepare, runs[0].engine.batch_size, least)
+    copies = tee(batches, len(runs))
     answers = [
-        _answers(run, _of_size(of_run, sizes.index(run.backbone.size)))
-        for run, of_run in zip(runs, tee(batches, len(runs)), strict=True)
+        _answers(run, _rows_of(index, of_run))
+        for index, (run, of_run) in enumerate(zip(runs, copies, strict=True))
     ]
     found = []
     for rows in zip(*answers, strict=True):
@@ -255,7 +264,7 @@ def _stream(paths, runs: list[_Run], bar) -> Iterable[tuple[_Run, np.ndarray]]:
     return zip(runs, map(np.concatenate, zip(*found, strict=True)), strict=True)
 
 
-def _of_size(batches: Iterable, index: int) -> Iterator[np.ndarray]:
+def _rows_of(index: int, batches: Iterable) -> Iterator[np.ndarray]:
     return (batch[index] for batch in batches)
 
 
@@ -263,15 +272,15 @@ def _answers(run: _Run, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Run a network, and average over mirror images if that is wished."""
     if not run.flip:
         return run.engine.run(batches)
-    answers = run.engine.run(_mirrored(batches))
+    answers = run.engine.run(_mirrored(batches, run.network.width_axis))
     return ((one + other) / 2 for one, other in zip(answers, answers, strict=True))
 
 
-def _mirrored(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Return each batch, and then its mirror image."""
+def _mirrored(batches: Iterable[np.ndarray], axis: int) -> Iterator[np.ndarray]:
+    """Yield each batch, and then its mirror image."""
     for batch in batches:
         yield batch
-        yield np.ascontiguousarray(batch[:, :, ::-1])
+        yield np.ascontiguousarray(np.flip(batch, axis))
 
 
 def _write(file: Path, key: str, features: np.ndarray) -> None:

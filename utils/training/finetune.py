@@ -89,22 +89,36 @@ class ProcessGroup(ABC):
         """
 
     @abstractmethod
-    def with_last_stage(self, backbone, head, shape):
+    def split(self, name: str):
+        """Load a backbone and split it before its last stage.
+
+        Parameters
+        ----------
+        name : str
+            A key of `utils.backbones.BACKBONES`.
+
+        Returns
+        -------
+        trunk, stage : nn.Module or keras.Model
+            From pictures to maps, and from these to the last maps.
+        """
+
+    @abstractmethod
+    def with_last_stage(self, stage, head=None):
         """Put a copy of the last stage, free to learn, before a copy of the head.
 
         Parameters
         ----------
-        backbone : Backbone
-            From `utils.backbones` of the framework.
-        head : nn.Module or keras.Model
+        stage : nn.Module or keras.Model
+            From `split`.
+        head : nn.Module or keras.Model, optional
             From features to logits.
-        shape : (3,) tuple of int
-            Height, width and number of the maps before the last stage.
 
         Returns
         -------
         nn.Module or keras.Model
-            From maps to logits.
+            From maps to logits; without a head, to features. BatchNorm keeps the
+            averages of ImageNet.
         """
 
     @abstractmethod
@@ -115,7 +129,7 @@ class ProcessGroup(ABC):
         ----------
         model : nn.Module or keras.Model
             From inputs to logits; it is changed, in all processes alike.
-        inputs : (N, D) or (N, h, w, C) float32 ndarray
+        inputs : (N, D) or (N, ...) float32 ndarray
             Features or maps, the same in every process.
         labels : (N,) int64 ndarray
             Classes, from 0.
@@ -131,7 +145,7 @@ class ProcessGroup(ABC):
         ----------
         model : nn.Module or keras.Model
             From inputs to logits.
-        inputs : (N, D) or (N, h, w, C) float32 ndarray
+        inputs : (N, D) or (N, ...) float32 ndarray
             Features or maps.
 
         Returns
@@ -216,12 +230,13 @@ def fine_tune(group: ProcessGroup, options: Options) -> None:
     options : Options
         As `require` lets them pass.
     """
-    backbone, pets, features, maps = _first_alone(group, lambda: _load(group, options))
+    stage, pets, maps = _first_alone(group, lambda: _load(group, options))
     begin = time.perf_counter()
     config = Config("Head", 20, 1e-3, 0.0, options.batch, options.seed)
-    head = group.new_head(backbone.width, len(pets["train"].class_names))
-    group.train(head, features["train"], pets["train"].labels, config)
-    model = group.with_last_stage(backbone, head, maps["train"].shape[1:])
+    features = _forward(group, group.with_last_stage(stage), maps["train"])
+    head = group.new_head(features.shape[1], len(pets["train"].class_names))
+    group.train(head, features, pets["train"].labels, config)
+    model = group.with_last_stage(stage, head)
     before = _accuracy(group, model, maps["val"], pets["val"].labels)
     more = {"epochs": options.epochs, "step_size": options.step_size}
     config = config._replace(title="Last stage", smoothing=SMOOTHING, **more)
@@ -319,20 +334,23 @@ def _first_alone(group: ProcessGroup, load: Callable):
 
 
 def _load(group: ProcessGroup, options: Options):
-    """Load the backbone, the lists of pictures, their features and their maps."""
-    backbone = group.load_backbone(options.backbone)
+    """Load the last stage, the lists of pictures, and the maps that it takes."""
+    trunk, stage = group.split(options.backbone)
     pets = {split: load_pets(split) for split in ("train", "val")}
-    about = {"backbone": backbone, "progress": group.rank == 0}
-    features = {"train": extract(pets["train"].paths, **about)}
-    maps = {split: extract(p.paths, depth=-2, **about) for split, p in pets.items()}
-    return backbone, pets, features, maps
+    progress = {"progress": group.rank == 0}
+    maps = {split: extract(p.paths, trunk, **progress) for split, p in pets.items()}
+    return stage, pets, maps
 
 
 def _accuracy(group: ProcessGroup, model, inputs, labels) -> float:
     """Count the right answers; the first process is enough for that."""
     if group.rank > 0:
         return math.nan
+    return float(np.mean(_forward(group, model, inputs).argmax(axis=1) == labels))
+
+
+def _forward(group: ProcessGroup, model, inputs) -> np.ndarray:
+    """Run a model in batches, which need less memory."""
     starts = range(0, len(inputs), FORWARD_BATCH)
-    parts = (inputs[start : start + FORWARD_BATCH] for start in starts)
-    logits = np.concatenate([group.logits(model, part) for part in parts])
-    return float(np.mean(logits.argmax(axis=1) == labels))
+    parts = [group.logits(model, inputs[n : n + FORWARD_BATCH]) for n in starts]
+    return np.concatenate(parts)

@@ -17,7 +17,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LinearLR
 
-from utils.backbones.pytorch import load_backbone
+from utils.backbones.pytorch import load_backbone, split_last_stage
 from utils.command import Problem, attempt
 from utils.device import seed_everything, torch_device
 from utils.training import finetune
@@ -60,7 +60,6 @@ class ProcessGroup(finetune.ProcessGroup):
         self.size = int(os.environ.get("WORLD_SIZE", 1))
         self.rank = int(os.environ.get("RANK", 0))
         self.device = torch_device()
-        self.load_backbone = load_backbone
         if self.size > 1:
             self._join()
 
@@ -95,10 +94,16 @@ class ProcessGroup(finetune.ProcessGroup):
         nn.init.zeros_(head.bias)
         return head
 
-    def with_last_stage(self, backbone, head: nn.Module, shape) -> nn.Module:
+    def split(self, name: str) -> tuple[nn.Module, nn.Module]:
+        """Load a backbone and split it before its last stage."""
+        return split_last_stage(load_backbone(name).to(self.device))
+
+    def with_last_stage(
+        self, stage: nn.Module, head: nn.Module | None = None
+    ) -> nn.Module:
         """Put a copy of the last stage, free to learn, before a copy of the head."""
-        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        return nn.Sequential(backbone.last_stage(), pool, copy.deepcopy(head))
+        parts = [stage, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head or nn.Identity()]
+        return copy.deepcopy(nn.Sequential(*parts)).eval()
 
     def train(
         self, model: nn.Module, inputs: np.ndarray, labels: np.ndarray, config: Config
@@ -115,7 +120,7 @@ class ProcessGroup(finetune.ProcessGroup):
         for rows, weights in self.draw(len(labels), config):
             rows, weights = rows[self.rank], weights[self.rank]
             optimizer.zero_grad()
-            losses = loss_of(shared(self._tensor(inputs[rows])), self._on(labels[rows]))
+            losses = loss_of(shared(self._on(inputs[rows])), self._on(labels[rows]))
             (losses * self._on(weights)).sum().backward()
             optimizer.step()
             schedule.step()
@@ -123,16 +128,11 @@ class ProcessGroup(finetune.ProcessGroup):
     def logits(self, model: nn.Module, inputs: np.ndarray) -> np.ndarray:
         """Score the classes."""
         with torch.no_grad():
-            return model(self._tensor(inputs)).cpu().numpy()
+            return model(self._on(inputs)).cpu().numpy()
 
     def save(self, model: nn.Module, path: Path) -> None:
         """Write the weights, and nothing else, to a file."""
         save_file(model.state_dict(), path)
-
-    def _tensor(self, inputs: np.ndarray) -> torch.Tensor:
-        """Bring maps or features to the device, channels before places."""
-        tensor = self._on(inputs)
-        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
     def _on(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)

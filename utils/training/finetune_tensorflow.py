@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from safetensors.numpy import save_file
 
-from utils.backbones.tensorflow import keras, load_backbone, tf
+from utils.backbones.tensorflow import keras, load_backbone, split_last_stage
 from utils.device import tensorflow_device
 from utils.training import finetune
 from utils.training.finetune import WEIGHT_DECAY, Config
@@ -20,7 +21,6 @@ class ProcessGroup(finetune.ProcessGroup):
     """The graphics cards of this process, or the processes that TF_CONFIG names."""
 
     def __init__(self):
-        self.load_backbone = load_backbone
         self._strategy = _choose_strategy(tensorflow_device())
         self.size = self._strategy.num_replicas_in_sync
         if resolver := self._strategy.cluster_resolver:
@@ -36,13 +36,19 @@ class ProcessGroup(finetune.ProcessGroup):
             layer = keras.layers.Dense(classes, kernel_initializer="zeros")
             return keras.Sequential([keras.Input((width,)), layer])
 
-    def with_last_stage(self, backbone, head: keras.Model, shape) -> keras.Model:
+    def split(self, name: str) -> tuple[keras.Model, keras.Model]:
+        """Load a backbone and split it before its last stage."""
+        return split_last_stage(name, load_backbone(name, include_top=False))
+
+    def with_last_stage(
+        self, stage: keras.Model, head: keras.Model | None = None
+    ) -> keras.Model:
         """Put a copy of the last stage, free to learn, before a copy of the head."""
         with self._strategy.scope():
-            stage, layer = backbone.last_stage(), keras.models.clone_model(head)
-            layer.set_weights(head.get_weights())
-            pool = keras.layers.GlobalAveragePooling2D()
-            return keras.Sequential([keras.Input(shape), stage, pool, layer])
+            layers = [_copy(stage), keras.layers.GlobalAveragePooling2D()]
+            if head:
+                layers.append(_copy(head))
+            return keras.Sequential([keras.Input(stage.input_shape[1:]), *layers])
 
     def train(
         self, model: keras.Model, inputs: np.ndarray, labels: np.ndarray, config: Config
@@ -62,12 +68,18 @@ class ProcessGroup(finetune.ProcessGroup):
 
     def logits(self, model: keras.Model, inputs: np.ndarray) -> np.ndarray:
         """Score the classes."""
-        return model(inputs).numpy()
+        return model(inputs, training=False).numpy()
 
     def save(self, model: keras.Model, path: Path) -> None:
         """Write the weights, and nothing else, to a file."""
         arrays = enumerate(model.get_weights())
         save_file({str(number): array for number, array in arrays}, path)
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    copied = keras.models.clone_model(model)
+    copied.set_weights(model.get_weights())
+    return copied
 
 
 def _choose_strategy(device: str) -> tf.distribute.Strategy:
@@ -89,7 +101,7 @@ def _step_of(model, optimizer, config: Config):
         context = tf.distribute.get_replica_context()
         own = context.replica_id_in_sync_group
         with tf.GradientTape() as tape:
-            losses = loss_of(targets[own], model(inputs[own]))
+            losses = loss_of(targets[own], model(inputs[own], training=False))
             total = tf.reduce_sum(losses * weights[own])
             total /= context.num_replicas_in_sync  # the optimizer sums gradients
         optimizer.apply(tape.gradient(total, variables), variables)

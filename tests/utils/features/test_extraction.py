@@ -2,42 +2,47 @@
 
 import os
 
+import keras
 import numpy as np
 import pytest
+import torch
+import torchvision
 from PIL import Image
+from torch import nn
+from torchvision.transforms import v2
 
-from utils.backbones import pytorch
+from utils.backbones import pytorch, tensorflow
+from utils.data.datasets import load_photographs
 from utils.features import extraction as features
+from utils.features import networks
 from utils.features.extraction import extract
 
 
-class Colours:
-    """A backbone whose features are the mean colours; it counts its pictures."""
+class Colours(nn.Module):
+    """A network whose features are the mean colours; it counts its pictures."""
 
-    name, size, width, batch_size, fingerprint = "colours", 8, 3, 5, "test colours 1"
-    device = "paper"
-
-    def __init__(self):
+    def __init__(self, size=8, name="colours"):
+        super().__init__()
+        black_and_white = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+        self.pretrained_cfg = {"input_size": (3, size, size), "architecture": name}
+        self.pretrained_cfg |= black_and_white
+        self.scale = nn.Parameter(torch.ones(3))
+        self.dropout = nn.Dropout()
         self.seen, self.largest = 0, 0
 
-    def tensor(self, images):
+    def forward(self, images):
         self.seen += len(images)
         self.largest = max(self.largest, len(images))
-        return images
+        return self.dropout(self.describe(images) * self.scale)
 
-    def array(self, tensor):
-        return tensor
-
-    def features(self, images):
-        return images.mean(axis=(1, 2))
-
-    def maps(self, images, depth):
-        return images[:, ::2, ::2] * depth
+    def describe(self, images):
+        return images.mean(dim=(2, 3))
 
 
 @pytest.fixture
 def paths(tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COURSE_ENGINE", "framework")
     monkeypatch.setattr(features, "CHUNK", 7)
     made = [tmp_path / f"{number:02}.png" for number in range(18)]
     for number, path in enumerate(made):
@@ -57,7 +62,7 @@ def expected(paths):
 
 
 def cache_file():
-    (file,) = features.CACHE.glob("*.safetensors")
+    (file,) = features.cache_folder().glob("*.safetensors")
     return file
 
 
@@ -66,7 +71,7 @@ def test_rows_follow_the_paths_in_bounded_batches(paths, backbone):
     np.testing.assert_allclose(
         extract(paths[::-1], backbone), expected(paths[::-1]), atol=1e-6
     )
-    assert backbone.largest <= backbone.batch_size
+    assert backbone.largest <= networks.TORCH_BATCH
 
 
 def test_the_second_time_comes_from_the_cache(paths, backbone):
@@ -75,11 +80,18 @@ def test_the_second_time_comes_from_the_cache(paths, backbone):
     assert backbone.seen == len(paths)
 
 
-def test_maps_have_a_cache_of_their_own(paths, backbone):
-    extract(paths, backbone)
-    maps = extract(paths, backbone, depth=2)
-    assert maps.shape == (18, 4, 4, 3)
-    assert maps.max() > 1
+def test_maps_keep_their_layout(paths, backbone):
+    backbone.describe = lambda images: images[:, :, ::2, :2].movedim(1, -1)
+    assert extract(paths, backbone).shape == (18, 4, 2, 3)
+
+
+def test_the_model_is_left_as_it_was(paths, backbone):
+    backbone.train()
+    backbone.dropout.eval()
+    extract(paths, backbone, cache=False)
+    assert backbone.training
+    assert not backbone.dropout.training
+    assert all(parameter.requires_grad for parameter in backbone.parameters())
 
 
 def changed_time(paths, backbone):
@@ -87,7 +99,16 @@ def changed_time(paths, backbone):
 
 
 def changed_weights(paths, backbone):
-    backbone.fingerprint = "test colours 2"
+    with torch.no_grad():
+        backbone.scale += 1e-7
+
+
+def changed_code(paths, backbone):
+    class Other(Colours):
+        def forward(self, images):
+            return super().forward(images) * 1.0
+
+    backbone.__class__ = Other
 
 
 def torn(paths, backbone):
@@ -104,7 +125,7 @@ def one_bit_off(paths, backbone):
 def foreign(paths, backbone):
     file = cache_file()
     extract(paths[:9], backbone)
-    (other,) = set(features.CACHE.glob("*.safetensors")) - {file}
+    (other,) = set(features.cache_folder().glob("*.safetensors")) - {file}
     os.replace(other, file)
 
 
@@ -112,7 +133,15 @@ def no_safetensors(paths, backbone):
     cache_file().write_text("<html>not found</html>")
 
 
-HARMS = [changed_time, changed_weights, torn, one_bit_off, foreign, no_safetensors]
+HARMS = [
+    changed_time,
+    changed_weights,
+    changed_code,
+    torn,
+    one_bit_off,
+    foreign,
+    no_safetensors,
+]
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
@@ -131,39 +160,41 @@ def test_nothing_half_written_stays(paths, backbone, monkeypatch):
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         extract(paths, backbone)
-    assert list(features.CACHE.iterdir()) == []
+    assert list(features.cache_folder().iterdir()) == []
 
 
 def test_without_cache_nothing_is_written(paths, backbone):
     extract(paths, backbone, cache=False)
-    assert not features.CACHE.exists()
+    assert not features.cache_folder().exists()
 
 
 class Sides(Colours):
-    """A backbone of another size, whose features are its size and the left colour."""
+    """A network of another size, whose features are its size and the left colours."""
 
-    name, size, width, fingerprint = "sides", 6, 2, "test sides 1"
+    def __init__(self):
+        super().__init__(size=6, name="sides")
 
-    def features(self, images):
-        sides = np.full(len(images), images.shape[1])
-        return np.stack([sides, images[:, 0, 0, 0]], axis=1).astype(np.float32)
+    def describe(self, images):
+        sides = torch.full((len(images), 1), float(images.shape[2]))
+        return torch.cat([sides, images[:, :2, 0, 0]], dim=1)
 
 
-def test_features_of_several_backbones_stand_side_by_side(paths, backbone):
+def test_features_of_several_networks_stand_side_by_side(paths, backbone):
     other = Sides()
     rows = extract(paths, [backbone, other])
     np.testing.assert_allclose(rows[:, :3], expected(paths), atol=1e-6)
     assert set(rows[:, 3]) == {6}
-    assert np.array_equal(extract(paths, [other, backbone])[:, 2:], rows[:, :3])
+    assert np.array_equal(extract(paths, [other, backbone])[:, 3:], rows[:, :3])
     assert backbone.seen == other.seen == len(paths)
 
 
 def test_what_is_in_the_cache_needs_no_network_loaded(paths, monkeypatch):
     rows = extract(paths, ["efficientnet_lite0"])
-    loaded = pytorch.load_backbone("efficientnet_lite0")
-    monkeypatch.setattr(features, "_load", lambda name: pytest.fail("loaded again"))
-    assert np.array_equal(extract(paths, "efficientnet_lite0"), rows)
-    assert np.array_equal(extract(paths, loaded, engine="none is asked"), rows)
+    loaded = extract(paths, pytorch.load_backbone("efficientnet_lite0", 0), cache=False)
+    assert np.array_equal(loaded, rows)
+    never = property(lambda self: pytest.fail("loaded again"))
+    monkeypatch.setattr(networks.NamedNetwork, "loaded", never)
+    assert np.array_equal(extract(paths, "efficientnet_lite0", engine="none"), rows)
 
 
 def test_mirror_images_are_averaged_in(paths):
@@ -175,26 +206,95 @@ def test_mirror_images_are_averaged_in(paths):
     assert both == 0.5
 
 
-def test_maps_of_several_backbones_are_refused(paths, backbone):
-    for asked in ({"flip": True}, {"backbone": [backbone, Sides()]}):
-        with pytest.raises(ValueError, match="depth"):
-            extract(paths, **{"backbone": backbone, "depth": 1} | asked)
+def test_a_transform_replaces_the_preprocessing(paths, backbone):
+    transform = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32), v2.Resize(4)])
+    rows = extract(paths, backbone, transform)
+    np.testing.assert_allclose(rows, 255 * expected(paths), atol=1e-4)
+    np.testing.assert_allclose(extract(paths, backbone), expected(paths), atol=1e-6)
+
+
+def test_chance_in_a_transform_is_refused(paths, backbone):
+    crop = v2.Compose([v2.RandomCrop(8), v2.ToImage(), v2.ToDtype(torch.float32)])
+    with pytest.raises(ValueError, match="random augmentation"):
+        extract(paths, backbone, crop)
+
+
+def test_a_network_that_tells_nothing_needs_a_transform(paths):
+    with pytest.raises(ValueError, match="hand over its transform"):
+        extract(paths, nn.Sequential(nn.Flatten()))
+    with pytest.raises(TypeError, match="expected a torch.nn.Module"):
+        extract(paths, 5)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet50", "mobilenet_v2"])
+def test_networks_of_torchvision_take_its_own_preprocessing(paths, name):
+    """With random weights, which are the same in both ways."""
+    model = getattr(torchvision.models, name)(weights=None).eval()
+    transform = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    chelsea = load_photographs().paths[:1]
+    rows = extract(chelsea, model, transform)
+    with torch.no_grad():
+        wanted = model(transform(Image.open(chelsea[0]))[None])
+    np.testing.assert_allclose(rows, wanted, rtol=1e-3, atol=1e-4)
+    assert extract(chelsea, model).shape == (1, 1000)
+
+
+@pytest.mark.parametrize("name", ["VGG16", "ResNet50", "MobileNetV2"])
+def test_networks_of_keras_take_its_own_preprocessing(paths, name):
+    build = getattr(keras.applications, name)
+    square = (224, 224, 3)
+    model = build(weights=None, include_top=False, pooling="avg", input_shape=square)
+    chelsea = load_photographs().paths[:1]
+    rows = extract(chelsea, model)
+    assert np.array_equal(
+        rows, extract(chelsea, model, tensorflow.preprocessing_for(model))
+    )
+    inputs = keras.Input(square)
+    own = getattr(keras.applications, BACKBONE_MODULES[name]).preprocess_input
+    whole = keras.Model(inputs, model(own(inputs)))
+    np.testing.assert_allclose(extract(chelsea, whole), rows, rtol=1e-3, atol=1e-5)
+
+
+BACKBONE_MODULES = {
+    "VGG16": "vgg16",
+    "ResNet50": "resnet50",
+    "MobileNetV2": "mobilenet_v2",
+}
+
+
+def test_a_model_of_keras_without_a_size_is_refused(paths):
+    model = keras.applications.MobileNetV2(weights=None, include_top=False)
+    with pytest.raises(ValueError, match="fixed square"):
+        extract(paths, model)
+
+
+def test_models_of_keras_are_told_apart(paths):
+    def build(bias):
+        inputs = keras.Input((8, 8, 3))
+        pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+        scaled = keras.layers.Rescaling(1 / 255, offset=bias)(pooled)
+        return keras.Model(inputs, scaled, name="colours")
+
+    np.testing.assert_allclose(extract(paths, build(0)), expected(paths), atol=1e-6)
+    np.testing.assert_allclose(extract(paths, build(2)), 2 + expected(paths), atol=1e-6)
+    extract(paths, build(0))
+    assert len(list(features.cache_folder().glob("*.safetensors"))) == 2
 
 
 def test_an_interrupted_run_goes_on_where_it_was(paths, backbone, monkeypatch):
     def stop(images):
         if backbone.seen > 14:
             raise KeyboardInterrupt
-        return Colours.features(backbone, images)
+        return Colours.describe(backbone, images)
 
     with monkeypatch.context() as patch:
-        patch.setattr(backbone, "features", stop)
+        patch.setattr(backbone, "describe", stop)
         with pytest.raises(KeyboardInterrupt):
             extract(paths, backbone)
     backbone.seen = 0
     np.testing.assert_allclose(extract(paths, backbone), expected(paths), atol=1e-6)
     assert backbone.seen < len(paths)
-    assert len(list(features.CACHE.iterdir())) == 1
+    assert len(list(features.cache_folder().iterdir())) == 1
 
 
 def test_no_pictures_is_an_error(backbone):

@@ -1,43 +1,12 @@
-"""What the backbones of both frameworks share: the face and the classes."""
+"""The 1000 classes of ImageNet, in the order of the logits."""
 
 from functools import cache, partial
 
-from utils.backbones.table import find
 from utils.checks import class_number
 from utils.files import package_file
 
 # Two words of WordNet name two ImageNet classes each.
 HOMONYMS = {134: "crane (bird)", 517: "crane (machine)", 639: "tank suit"}
-
-
-class Backbone:
-    """A frozen pre-trained network that takes images in [0, 1], in either framework.
-
-    Attributes
-    ----------
-    name : str
-        Its key in the table of backbones.
-    size : int
-        Height and width of its input, pixels.
-    width : int
-        Number of its features, D.
-    class_names : list of str
-        The 1000 ImageNet classes in the order of the logits.
-    fingerprint : str
-        Changes with the framework, the weights and the preprocessing.
-    device : torch.device or str
-        Where it computes.
-    batch_size : int
-        How many images at once run fastest.
-    module : Network
-        The frozen module underneath, for fine-tuning.
-    """
-
-    def __init__(self, name: str, fingerprint: str):
-        facts = find(name)
-        self.name, self.size, self.width = name, facts.size, facts.width
-        self.class_names = imagenet_classes()
-        self.fingerprint = fingerprint
 
 
 @cache
@@ -60,7 +29,7 @@ def imagenet_classes() -> list[str]:
 
 
 def find_class(name: str) -> int:
-    """Look an ImageNet class up by its name.
+    """Find an ImageNet class by its name.
 
     Parameters
     ----------
