@@ -69,13 +69,23 @@ def make_figures(folder: Path = IMAGES) -> list[Path]:
 
 def _show_features():
     """Show what the backbone makes of Chelsea the cat, from edges to parts."""
-    from utils.backbones import pytorch
+    import torch
+    from PIL import Image
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    from utils.backbones.pytorch import load_backbone, transform_for
     from utils.plot.pictures import show_maps
 
-    backbone = pytorch.load_backbone("efficientnet_lite0")
-    image = load_images(load_photographs().paths[:1], backbone.size)
-    seen = backbone.tensor(image)
-    maps = [backbone.array(backbone.maps(seen, depth))[0] for depth in DEPTHS]
+    model = load_backbone("efficientnet_lite0").eval()
+    # Stage 0 is the stem, the last one the convolution before the head.
+    names = map(str, DEPTHS)
+    nodes = dict(zip(("bn1", "blocks.1", "blocks.3", "bn2"), names, strict=True))
+    extractor = create_feature_extractor(model, nodes)
+    chelsea = load_photographs().paths[0]
+    image = load_images([chelsea], 224)
+    with torch.inference_mode():
+        seen = extractor(transform_for(model)(Image.open(chelsea))[None])
+    maps = [seen[str(depth)][0].permute(1, 2, 0).numpy() for depth in DEPTHS]
     return show_maps(maps, [f"stage {depth}" for depth in DEPTHS], image[0])
 
 

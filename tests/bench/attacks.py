@@ -36,17 +36,34 @@ def right_dogs(lesson, count: int) -> np.ndarray:
     return np.concatenate(found)
 
 
+def for_foolbox(lesson):
+    """Wrap the network of the lesson, which takes normalised pictures, for foolbox."""
+    colours = {"mean": lesson.normalize.mean, "std": lesson.normalize.std, "axis": -3}
+    return foolbox.PyTorchModel(lesson.model, bounds=(0, 1), preprocessing=colours)
+
+
+def as_tensor(lesson, images: np.ndarray):
+    """Bring images, (N, H, W, 3), to PyTorch as (N, 3, H, W)."""
+    tensor = lesson.torch.from_numpy(images).to(lesson.device)
+    return tensor.movedim(-1, 1).contiguous()
+
+
+def as_images(tensor) -> np.ndarray:
+    """Bring pictures, (N, 3, H, W), back."""
+    return tensor.movedim(1, -1).cpu().numpy()
+
+
 def ddn_of_foolbox(lesson, dogs: np.ndarray) -> np.ndarray:
     """Attack with foolbox's DDN (Rony et al. 2019), as many steps as ours."""
-    module = foolbox.PyTorchModel(lesson.backbone.module, bounds=(0, 1))
+    module = for_foolbox(lesson)
     attack = foolbox.attacks.DDNAttack(steps=STEPS)
     goal = foolbox.criteria.TargetedMisclassification
     found = []
     for dog in dogs:
-        tensor = lesson.backbone.tensor(dog[None]).contiguous()
+        tensor = as_tensor(lesson, dog[None])
         target = goal(lesson.torch.tensor([lesson.tabby]))
         picture = attack(module, tensor, target, epsilons=None)[0]
-        found.append(lesson.levels(lesson.backbone.array(picture)))
+        found.append(lesson.levels(as_images(picture)))
     return np.concatenate(found)
 
 
@@ -93,13 +110,13 @@ def compare_smallest(lesson, dogs: np.ndarray, other: str) -> None:
 
 def pgd_of_foolbox(lesson, dogs: np.ndarray, epsilon: float, steps: int) -> np.ndarray:
     """Attack with foolbox's PGD (Madry et al. 2018), all dogs in one batch."""
-    module = foolbox.PyTorchModel(lesson.backbone.module, bounds=(0, 1))
+    module = for_foolbox(lesson)
     attack = foolbox.attacks.LinfPGD(steps=steps)
     target = lesson.torch.tensor([lesson.tabby] * len(dogs))
     goal = foolbox.criteria.TargetedMisclassification(target)
-    tensor = lesson.backbone.tensor(dogs).contiguous()
+    tensor = as_tensor(lesson, dogs)
     pictures = attack(module, tensor, goal, epsilons=epsilon)[1]
-    return lesson.levels(lesson.backbone.array(pictures))
+    return lesson.levels(as_images(pictures))
 
 
 def times(repetitions: int, count: int = 5) -> list[tuple]:

@@ -6,35 +6,27 @@
 import sys
 
 import numpy as np
-from scipy.special import softmax
 
 from tests.content.lesson import adversarial
-from utils.adversarial.verification import resized
-from utils.backbones.base import find_class
+from utils.adversarial.verification import judge
+from utils.backbones.classes import find_class
 
 CLASSES = [
     *("tabby", "Siamese cat", "Egyptian cat", "dalmatian", "bull mastiff"),
     *("golden retriever", "zebra", "tiger", "goose", "giant panda"),
 ]
 SEEDS = range(3)
-SECOND = ("efficientnet_lite1", "efficientnet_lite2")
-
-
-def ask(backbone, picture: np.ndarray) -> np.ndarray:
-    """Give the probabilities, (1000,), of a picture as a file holds it."""
-    images = resized(picture, backbone.size)
-    return softmax(backbone.array(backbone.logits(backbone.tensor(images)))[0])
+NETWORKS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 
 
 def main(framework: str) -> None:
     """Print a line for each picture, and the sums."""
     lesson = adversarial(framework)
-    networks = [lesson.backbone, *map(lesson.backbones.load_backbone, SECOND)]
     own, both = [], []
     for name, seed in ((name, seed) for name in CLASSES for seed in SEEDS):
         target = find_class(name)
         picture = lesson.levels(lesson.ideal(name, seed)[0])
-        answers = [ask(network, picture) for network in networks]
+        answers = [judge(framework, each, picture)[0] for each in NETWORKS]
         own.append(answers[0][target])
         both.append(all(answer.argmax() == target for answer in answers[1:]))
         chances = "  ".join(f"{answer[target]:.4f}" for answer in answers)

@@ -10,7 +10,7 @@ import numpy as np
 import timm
 import torch
 
-from utils.backbones import pytorch
+from utils.features.networks import TORCH_BATCH
 
 SIZES = {
     "vgg16": 224,
@@ -27,7 +27,7 @@ SIZES = {
 }
 WAYS = {
     "batches of 32": (32, torch.contiguous_format),
-    "batches of 4, channels last": (pytorch.BATCH_SIZE, torch.channels_last),
+    "batches of 4, channels last": (TORCH_BATCH, torch.channels_last),
 }
 ROUNDS = 3
 

@@ -6,6 +6,7 @@ takes the drawn sample.
 """
 
 import json
+import os
 import sys
 import time
 from functools import partial
@@ -19,13 +20,12 @@ from joblib import cpu_count
 from PIL import Image
 
 from tests.bench import ascent, attacks
-from utils.backbones.openvino import load_openvino
 from utils.backbones.table import BACKBONES, EMBEDDED
 from utils.data.datasets import load_pets
 from utils.data.images import stream_images
-from utils.features import extraction as features
-from utils.features.engines import choose_engine
+from utils.features.engines import choose_engine, load_openvino
 from utils.features.extraction import extract
+from utils.features.networks import network_of
 from utils.files import replacing
 from utils.measure import Meter, alone
 from utils.training import classifier
@@ -50,7 +50,7 @@ def backbone(name: str = BACKBONE):
     """Load a backbone in PyTorch; without its weights where they are not installed."""
     from utils.backbones import pytorch
 
-    return pytorch.load_backbone(name, pretrained=name in EMBEDDED)
+    return pytorch.load_backbone(name, 0, pretrained=name in EMBEDDED)
 
 
 def ours(paths) -> tuple[callable, int]:
@@ -81,13 +81,12 @@ def eager(paths, name: str = BACKBONE) -> tuple[callable, int]:
     """Run PyTorch as tutorials do: a DataLoader, batches of 32, nothing more."""
     import torch
 
-    network = backbone(name).module.to(memory_format=torch.contiguous_format)
+    network = backbone(name).eval()
     loader = torch.utils.data.DataLoader(Files(paths), BATCH, num_workers=cpu_count())
 
     def run():
         with torch.inference_mode():
-            maps = [network.maps(images.contiguous(), -1) for images in loader]
-        return torch.cat([each.mean(dim=(2, 3)) for each in maps]).numpy()
+            return torch.cat([network(images) for images in loader]).numpy()
 
     return run, len(paths)
 
@@ -106,13 +105,7 @@ def keras_predict(paths) -> tuple[callable, int]:
     folder.mkdir()
     for path in paths:
         (folder / path.name).symlink_to(path)
-    network = tensorflow.load_backbone(BACKBONE).module
-    inputs = keras.Input((SIZE, SIZE, 3))
-    stages = network.preprocess(inputs / 255)
-    for stage in network.stages:
-        stages = stage(stages)
-    pooled = keras.layers.GlobalAveragePooling2D()(stages)
-    model = keras.Model(inputs, pooled)
+    model = tensorflow.load_backbone(BACKBONE, include_top=False, pooling="avg")
 
     def run():
         pictures = keras.utils.image_dataset_from_directory(
@@ -180,12 +173,14 @@ def speeds(paths, repetitions: int) -> list[Row]:
 def shares(paths, repetitions: int) -> list[Row]:
     """Time the pipeline and its two halves, and set both beside what limits them."""
     chosen = backbone()
-    engine = choose_engine(chosen)
-    images = [each for (each,) in stream_images(paths, [SIZE], engine.batch_size)]
+    network = network_of(chosen)
+    engine = choose_engine(network)
+    wanted = paths, lambda picture: [network.prepare(picture)], engine.batch_size
+    images = [each for (each,) in stream_images(*wanted, least=2 * SIZE)]
     square = np.random.default_rng(0).random((2048, 2048), np.float32)
     works = {
         "pipeline": lambda: extract(paths, chosen, cache=False, progress=False),
-        "decode": lambda: list(stream_images(paths, [SIZE], engine.batch_size)),
+        "decode": lambda: list(stream_images(*wanted, least=2 * SIZE)),
         "network": lambda: list(engine.run(images)),
         "product": lambda: square @ square,
     }
@@ -211,7 +206,7 @@ def to_classifier(names, flip: bool, cold: bool) -> tuple[float, float]:
     train, val = load_pets("train"), load_pets("val")
     with TemporaryDirectory() as folder:
         if cold:
-            features.CACHE = Path(folder)
+            os.environ["COURSE_CACHE"] = folder
         start = time.perf_counter()
         _, _, accuracy = classifier.train(train, val, names, flip)
         return time.perf_counter() - start, accuracy

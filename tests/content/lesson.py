@@ -7,6 +7,9 @@ from types import SimpleNamespace
 
 import nbformat
 
+from utils.device import torch_device
+
+BACKBONE = "efficientnet_lite0"
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef)
 
@@ -37,18 +40,18 @@ def functions_of(name: str, **globals_) -> SimpleNamespace:
 def adversarial(framework: str) -> SimpleNamespace:
     """Give the functions of lesson 2 in one framework, with its backbone."""
     # PyTorch must come first where both are used in one process.
-    from utils.backbones import pytorch, tensorflow
-    from utils.backbones.base import find_class
+    from utils.backbones import find_class, imagenet_classes, pytorch, tensorflow
 
-    module = {"pytorch": pytorch, "tensorflow": tensorflow}[framework]
-    backbone = module.load_backbone("efficientnet_lite0")
-    return functions_of(
-        f"AdversarialCat_{'PyTorch' if framework == 'pytorch' else 'TF'}.ipynb",
-        backbone=backbone,
-        names=backbone.class_names,
-        size=backbone.size,
-        tabby=find_class("tabby"),
-    )
+    known = {"names": imagenet_classes(), "size": 224, "tabby": find_class("tabby")}
+    if framework == "tensorflow":
+        model = tensorflow.load_backbone(BACKBONE, classifier_activation=None)
+        model.trainable = False
+        return functions_of("AdversarialCat_TF.ipynb", model=model, **known)
+    known["device"] = torch_device()
+    model = pytorch.load_backbone(BACKBONE).eval().requires_grad_(False)
+    known["normalize"] = pytorch.transform_for(model).transforms[-1]
+    known["model"] = model.to(known["device"])
+    return functions_of("AdversarialCat_PyTorch.ipynb", **known)
 
 
 def _is_kept(node: ast.stmt) -> bool:

@@ -136,9 +136,7 @@ def preprocessing_for(model: keras.Model) -> Callable | None:
     return None
 
 
-def split_last_stage(
-    name: str, model: keras.Model
-) -> tuple[keras.Model, keras.Model]:
+def split_last_stage(name: str, model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Split a network before its last stage, for fine-tuning.
 
     Parameters

@@ -291,7 +291,8 @@ def test_shared_features_are_found_in_the_cache_and_stay_as_they_are(tmp_path):
         place.chmod(0o755)
     cell = (
         "import numpy as np\n"
-        "from utils.features.extraction import CACHE\n"
+        "from utils.features.extraction import cache_folder\n"
+        "CACHE = cache_folder()\n"
         "file = CACHE / 'features.safetensors'\n"
         "def size(): return np.array(file.stat().st_size)\n"
         "def spoil(): file.write_bytes(b'')\n"

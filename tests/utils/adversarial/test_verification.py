@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.signal.windows import gaussian
 from scipy.special import softmax
@@ -18,7 +19,7 @@ from utils.adversarial.verification import (
     verify,
 )
 from utils.backbones import pytorch
-from utils.backbones.base import imagenet_classes
+from utils.backbones.classes import imagenet_classes
 from utils.data.datasets import load_photographs
 from utils.data.images import load_images
 from utils.measure import alone
@@ -264,8 +265,10 @@ def test_judge_answers_as_the_network_does_also_in_a_fresh_process():
     assert (here.shape, here.dtype) == ((3, 1000), np.float32)
     seen = [imagenet_classes()[n] for n in here.argmax(axis=1)]
     assert seen[1:] == ["dalmatian", "bull mastiff"]
-    backbone = pytorch.load_backbone("efficientnet_lite0")
-    logits = backbone.array(backbone.logits(backbone.tensor(images)))
+    model = pytorch.load_backbone("efficientnet_lite0").eval()
+    normalize = pytorch.transform_for(model).transforms[-1]
+    with torch.inference_mode():
+        logits = model(normalize(torch.from_numpy(images).movedim(-1, 1))).numpy()
     np.testing.assert_allclose(here, softmax(logits, axis=1), atol=1e-4)
     there = alone(judge, "tensorflow", "efficientnet_lite0", images)
     np.testing.assert_allclose(there, here, atol=1e-3)

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from utils.command import Problem
 from utils.data.datasets import load_folder
 from utils.data.drawn.drawing import draw_pet
-from utils.features import extract, extraction
+from utils.features import extract
 from utils.training import classifier
 from utils.training.classifier import Classifier, choose_head, load, main, save
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def fresh_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "CACHE", tmp_path / "features")
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "features"))
 
 
 def test_a_folder_becomes_a_classifier_that_names_pictures(folder, tmp_path, capsys):

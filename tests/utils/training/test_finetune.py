@@ -102,10 +102,9 @@ def answers(framework, file, course_data, monkeypatch):
     """Name the breeds of val with the weights of a file."""
     monkeypatch.setenv("COURSE_DATA", str(course_data))
     group = GROUPS[framework]()
-    backbone = group.load_backbone("efficientnet_lite0")
-    maps = extract(load_pets("val").paths, backbone, depth=-2, progress=False)
-    head = group.new_head(backbone.width, 37)
-    model = group.with_last_stage(backbone, head, maps.shape[1:])
+    trunk, stage = group.split("efficientnet_lite0")
+    maps = extract(load_pets("val").paths, trunk, progress=False)
+    model = group.with_last_stage(stage, group.new_head(1280, 37))
     if framework == "pytorch":
         model.load_state_dict(load_tensors(file))
     else:
