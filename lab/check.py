@@ -22,22 +22,10 @@ from lab.questions.table import QUESTIONS
 from utils.command import Problem, attempt
 
 RELEASE = Path(__file__).parent / "release" / "pets" / "OxfordPets.ipynb"
-SEED = 0  # of the visible checks
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check the notebook that the command line names, and print what came out.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        0 if nothing is missing, else 1.
-    """
+    """Run the command line; return 0 if nothing is missing, else 1 (130: Ctrl-C)."""
     parser = argparse.ArgumentParser(prog="python -m lab.check", description=__doc__)
     parser.add_argument("notebook", type=Path, help="your notebook")
     path = parser.parse_args(arguments).notebook
@@ -50,12 +38,13 @@ def _check(path: Path) -> int:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:  # a file may hold whatever it likes
         raise Problem(f"{path} cannot be read as a notebook: {error}") from None
-    odd = misplaced(grade_ids(notebook), grade_ids(_release()))
+    release = nbformat.read(RELEASE, as_version=4)
+    odd = misplaced(grade_ids(notebook), grade_ids(release))
     with TemporaryDirectory() as empty, chdir(empty):  # as in the grader
-        namespace, failures = run(notebook)
+        namespace, failures = _run(notebook)
         print("\n".join([f"{path.name}:", *odd, *failures, ""]))
-        complete = [_tell_points(namespace), _tell_predictions(namespace)]
-    complete.append(_tell_reflection(notebook))
+        complete = [_tell_points(namespace), _tell_predictions(release, namespace)]
+    complete.append(_tell_reflection(release, notebook))
     return 0 if all(complete) and not odd else 1
 
 
@@ -90,39 +79,26 @@ def misplaced(found: list[str], expected: list[str]) -> list[str]:
     """
     counts = Counter(found)
     absent = [f"The cell {name} is missing." for name in expected if not counts[name]]
-    twice = [
-        f"The cell {name} is there {n} times." for name, n in counts.items() if n > 1
-    ]
+    many = [f"The cell {n} is there {k} times." for n, k in counts.items() if k > 1]
     known = [name for name in dict.fromkeys(found) if name in expected]
     turned = [
         f"The cell {below} should stand before {above}, not after it."
         for above, below in pairwise(known)
         if expected.index(below) < expected.index(above)
     ]
-    return absent + twice + turned
+    return absent + many + turned
 
 
-def run(notebook) -> tuple[dict, list[str]]:
-    """Run the code cells in this process, in order; one that fails stops no other.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        In format 4.
-
-    Returns
-    -------
-    namespace : dict
-        What the cells defined.
-    failures : list of str
-        One sentence for each cell that raised an error.
-    """
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config)
+def _run(notebook) -> tuple[dict, list[str]]:
+    """Run the code cells here; return what they defined, and which failed and how."""
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
     failures = []
     for number, cell in enumerate(tqdm(notebook.cells, "Cells", leave=False), 1):
-        error = _run_cell(shell, cell) if cell.cell_type == "code" else None
+        if cell.cell_type != "code":
+            continue
+        with capture_output():
+            result = shell.run_cell(cell.source)
+        error = result.error_before_exec or result.error_in_exec
         # What is wrong with an answer is told question by question.
         if error and not grade_id(cell).startswith("check_"):
             said = "; ".join([type(error).__name__, *str(error).splitlines()[:1]])
@@ -132,16 +108,6 @@ def run(notebook) -> tuple[dict, list[str]]:
     return shell.user_ns, failures
 
 
-def _run_cell(shell: InteractiveShell, cell) -> BaseException | None:
-    with capture_output():
-        result = shell.run_cell(cell.source)
-    return result.error_before_exec or result.error_in_exec
-
-
-def _release():
-    return nbformat.read(RELEASE, as_version=4)
-
-
 def _cell(notebook, name: str):
     """Find the first cell of a name, if there is one."""
     return next((cell for cell in notebook.cells if grade_id(cell) == name), None)
@@ -149,24 +115,22 @@ def _cell(notebook, name: str):
 
 def _tell_points(namespace: dict) -> bool:
     """Print the points of each question and what is missing; say if all are there."""
-    findings = {id: ask(id, namespace, SEED) for id in QUESTIONS}
-    for id, of_question in findings.items():
-        earned = sum(finding.earned for finding in of_question)
-        print(f"{id:12} {earned:g} of {POINTS[id]} points")
-        for remark in remarks(of_question):
+    findings = {id: ask(id, namespace, seed=0) for id in QUESTIONS}
+    earned = {id: sum(each.earned for each in found) for id, found in findings.items()}
+    for id, found in findings.items():
+        print(f"{id:12} {earned[id]:g} of {POINTS[id]} points")
+        for remark in remarks(found):
             print(f"    {remark}")
-    every = [finding for of_question in findings.values() for finding in of_question]
-    earned = sum(finding.earned for finding in every)
-    points = sum(finding.points for finding in every)
-    print(f"{'so far':12} {earned:g} of {points:g} points; the grader uses other data")
-    return earned == points
+    so_far, most = sum(earned.values()), sum(POINTS[id] for id in QUESTIONS)
+    print(f"{'so far':12} {so_far:g} of {most:g} points; the grader uses other data")
+    return so_far == most
 
 
-def _tell_predictions(namespace: dict) -> bool:
+def _tell_predictions(release, namespace: dict) -> bool:
     """Run the given check of predictions.csv, whatever became of the student's copy."""
     try:
         with capture_output():
-            exec(_cell(_release(), "check_predictions").source, namespace)
+            exec(_cell(release, "check_predictions").source, namespace)
     except Exception as error:
         print(f"predictions  {type(error).__name__}: {error}")
         return False
@@ -174,9 +138,9 @@ def _tell_predictions(namespace: dict) -> bool:
     return True
 
 
-def _tell_reflection(notebook) -> bool:
+def _tell_reflection(release, notebook) -> bool:
     cell = _cell(notebook, "reflection")
-    if cell is None or cell.source == _cell(_release(), "reflection").source:
+    if cell is None or cell.source == _cell(release, "reflection").source:
         print("reflection   not written yet")
         return False
     print(f"reflection   up to {POINTS['reflection']} points, by a person")

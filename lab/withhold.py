@@ -27,19 +27,15 @@ SECRET_BITS = 53  # what JSON keeps exactly in every language
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line asks for.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, else 1.
-    """
-    options = _parser().parse_args(arguments)
+    """Run the command line; return 0, 1 after a problem, or 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m lab.withhold", description=__doc__)
+    add = parser.add_argument
+    add("--count", type=int, default=PICTURES, help=f"how many pictures ({PICTURES})")
+    add("--out", type=Path, required=True, help="new folder, which students get")
+    add("--answers", type=Path, required=True, help="new file, which nobody gets")
+    split = "from which pictures; students have train and val"
+    add("--split", choices=SPLITS, default="test", help=split)
+    options = parser.parse_args(arguments)
     return attempt(lambda: _withhold(options))
 
 
@@ -90,18 +86,11 @@ def withhold(pictures: Pictures, count: int, out: Path, answers: Path) -> None:
         name = f"{number:04}.jpg"
         _disguise(read_picture(pictures.paths[row]), generator, out / name)
         breeds[name] = pictures.class_names[pictures.labels[row]]
-    _write_secret(answers, {"pictures": breeds, "seed": seed})
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lab.withhold", description=__doc__)
-    add = parser.add_argument
-    add("--count", type=int, default=PICTURES, help=f"how many pictures ({PICTURES})")
-    add("--out", type=Path, required=True, help="new folder, which students get")
-    add("--answers", type=Path, required=True, help="new file, which nobody gets")
-    split = "from which pictures; students have train and val"
-    add("--split", choices=SPLITS, default="test", help=split)
-    return parser
+    content = json.dumps({"pictures": breeds, "seed": seed}, indent=1)
+    with replacing(answers) as part:
+        # Nobody else may read it, not even while it is written.
+        part.touch(mode=0o600, exist_ok=False)
+        part.write_text(content + "\n", encoding="utf-8")
 
 
 def _check_places(out: Path, answers: Path) -> None:
@@ -136,13 +125,6 @@ def _disguise(image: Image.Image, generator, path: Path) -> None:
     small = image.resize(size, Image.Resampling.BICUBIC, box)
     small.info.clear()  # comment, EXIF, colour profile
     small.save(path, quality=int(generator.integers(*QUALITY, endpoint=True)))
-
-
-def _write_secret(path: Path, content: dict) -> None:
-    """Write a file that nobody else may read, not even while it is written."""
-    with replacing(path) as part:
-        part.touch(mode=0o600, exist_ok=False)
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

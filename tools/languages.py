@@ -5,7 +5,8 @@ from hashlib import sha256
 
 from utils.languages import LANGUAGES
 
-NUMBER = re.compile(r"\d+(?:[.,\u00a0\u2009\u202f]\d+)*")
+SPACES = "\u00a0\u2009\u202f"  # that do not break a number
+NUMBER = re.compile(rf"\d+(?:[.,{SPACES}]\d+)*")
 
 
 def numbers(prose: str, language: str) -> list[str]:
@@ -61,9 +62,7 @@ def language_bar(name: str) -> str:
 
 
 def _plain_number(number: str, language: str) -> str:
-    thousands, decimal = (
-        (",", ".") if language == "en" else (".\u00a0\u2009\u202f", ",")
-    )
+    thousands, decimal = (",", ".") if language == "en" else (f".{SPACES}", ",")
     if not number.startswith("0"):
         number = re.sub(rf"[{thousands}](?=\d{{3}}(?!\d))", "", number)
     return number.replace(decimal, ".")

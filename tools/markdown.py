@@ -8,31 +8,21 @@ from typing import NamedTuple
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
 
 class Section(NamedTuple):
-    """A heading and what follows, up to the next heading.
+    """A heading and what follows, up to the next heading."""
 
-    Attributes
-    ----------
-    line : int
-        The line of the heading, from 1.
-    level : int
-        Of the heading, 1 to 6.
-    title : str
-        The text of the heading, as Markdown.
-    heading, body : list of str
-        The lines of the heading, and those below it.
-    """
-
-    line: int
-    level: int
-    title: str
-    heading: list[str]
-    body: list[str]
+    line: int  # of the heading, from 1
+    level: int  # of the heading, 1 to 6
+    title: str  # the text of the heading, as Markdown
+    heading: list[str]  # its lines
+    body: list[str]  # the lines below it
 
     @property
     def text(self) -> str:
-        """All lines."""
+        """Join all lines."""
         return "\n".join(self.heading + self.body)
 
 
@@ -49,7 +39,7 @@ def sections(text: str) -> list[Section]:
     list of Section
         In order. What stands before the first heading is left out.
     """
-    tokens, lines = _markdown().parse(text), text.split("\n")
+    tokens, lines = MARKDOWN.parse(text), text.split("\n")
     found = [
         (token.map, int(token.tag[1]), inline.content)
         for token, inline in pairwise(tokens)
@@ -74,9 +64,8 @@ def render(text: str) -> BeautifulSoup:
     Returns
     -------
     BeautifulSoup
-        The page.
     """
-    return BeautifulSoup(_markdown().render(text), "html.parser")
+    return BeautifulSoup(MARKDOWN.render(text), "html.parser")
 
 
 def prose(page: BeautifulSoup) -> str:
@@ -111,8 +100,7 @@ def anchors(text: str) -> list[str]:
     Returns
     -------
     list of str
-        In order: small letters, digits and hyphens; a heading that comes again has
-        a number added.
+        In order: small letters, digits and hyphens; a number where one comes again.
     """
     found, seen = [], Counter()
     for heading in render(text).find_all(re.compile("^h[1-6]$")):
@@ -121,7 +109,3 @@ def anchors(text: str) -> list[str]:
         found.append(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
         seen[anchor] += 1
     return found
-
-
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -7,9 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import ipykernel.kernelspec
 from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -27,7 +26,7 @@ def execute(notebook, path: Path, environment: dict[str, str]) -> None:
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        The notebook; its outputs are replaced in place.
+        Its outputs are replaced in place.
     path : Path
         Its file: the kernel works in that folder.
     environment : dict of str to str
@@ -38,7 +37,11 @@ def execute(notebook, path: Path, environment: dict[str, str]) -> None:
     Problem
         A cell failed or the kernel died: the notebook, cell, heading and error.
     """
-    _clear(notebook)
+    # Forget saved outputs, so that only what ran is shown.
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     client = _Client(notebook, path)
     quiet = {"stderr": subprocess.DEVNULL}  # cells' stderr comes as messages
     try:
@@ -58,7 +61,9 @@ class _Client(NotebookClient):
 
     def __init__(self, notebook, path: Path):
         resources = {"metadata": {"path": str(path.parent)}}
-        manager = AsyncKernelManager(kernel_spec_manager=_ThisPython())
+        # Without the user's folders, the kernel is this interpreter.
+        specs = KernelSpecManager(kernel_dirs=[])
+        manager = AsyncKernelManager(kernel_spec_manager=specs)
         super().__init__(notebook, manager, resources=resources, coalesce_streams=True)
         self.log.disabled = True  # what it would log, Problem tells
         self.title, self.index = path.stem, 0
@@ -67,17 +72,13 @@ class _Client(NotebookClient):
         code = [i for i, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
         for number, self.index in enumerate(code, 1):
             self.place = f"{self.title}  {number}/{len(code)}  {self.heading():.40}"
-            self.run_cell(number)
-
-    def run_cell(self, number: int) -> None:
-        cell = self.nb.cells[self.index]
-        start = time.monotonic()
-        self.tell("")
-        try:
-            self.execute_cell(cell, self.index, number)
-        finally:
-            _drop_widgets(cell)
-            self.tell(f"{time.monotonic() - start:.1f} s", end="\n")
+            cell, start = self.nb.cells[self.index], time.monotonic()
+            self.tell("")
+            try:
+                self.execute_cell(cell, self.index, number)
+            finally:
+                _drop_widgets(cell)
+                self.tell(f"{time.monotonic() - start:.1f} s", end="\n")
 
     def process_message(self, msg, cell, cell_index):
         """Look for progress bars in what passes by, as widgets or as text."""
@@ -109,22 +110,6 @@ class _Client(NotebookClient):
         code = [c for c in self.nb.cells[: self.index + 1] if c.cell_type == "code"]
         place = f'{self.title}.ipynb, code cell {len(code)}, under "{self.heading()}"'
         return f"{place}, stopped the run:"
-
-
-class _ThisPython(KernelSpecManager):
-    """Names this interpreter as the kernel, whatever the user's folders say."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        spec = ipykernel.kernelspec.get_kernel_dict()
-        return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **spec)
-
-
-def _clear(notebook) -> None:
-    """Forget saved outputs, so that only what ran is shown."""
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
 
 
 def _drop_widgets(cell) -> None:

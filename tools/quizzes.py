@@ -13,27 +13,15 @@ from utils.quiz import QUIZZES, folded, ids, languages, load
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the pages of the quizzes, or stamp a finished translation.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
-    """
+    """Write or stamp; return 0 if all is well, 1 after a problem, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.quizzes", description=__doc__
     )
     ways = parser.add_subparsers(required=True, metavar="{write,stamp}")
     pages = ways.add_parser("write", help="write the Markdown file of every quiz")
-    pages.set_defaults(work=lambda options: write())
-    finished = ways.add_parser(
-        "stamp", help="note that a quiz is translated from today's English"
-    )
+    pages.set_defaults(work=lambda options: _write())
+    today = "note that a quiz is translated from today's English"
+    finished = ways.add_parser("stamp", help=today)
     finished.add_argument("quiz", help=f"one of {', '.join(ids())}")
     finished.add_argument("language", choices=list(LANGUAGES))
     finished.set_defaults(work=lambda options: stamp(options.quiz, options.language))
@@ -57,9 +45,8 @@ def stale(id: str, language: str) -> list[str]:
     english, translation = load(id), load(id, language)
     if _outline(english) != _outline(translation):
         return ["the questions, their answers or the correct ones are not in step"]
-    found = []
-    pairs = zip(_parts(english), _parts(translation), strict=True)
-    for (name, ours), (_, theirs) in pairs:
+    found, parts = [], zip(_parts(english), _parts(translation), strict=True)
+    for (name, ours), (_, theirs) in parts:
         if theirs.get("of") != _part_hash(ours):
             found.append(f"{name} is stale: translate it anew, then stamp it")
         if _numbers(ours, "en") != _numbers(theirs, language):
@@ -89,8 +76,8 @@ def stamp(id: str, language: str) -> None:
         )
     pairs = zip(_parts(english), _parts(translation), strict=True)
     stamped = [theirs | {"of": _part_hash(ours)} for (_, ours), (_, theirs) in pairs]
-    translation = stamped[0] | {"questions": stamped[1:]}
-    text = json.dumps(translation, indent=2, ensure_ascii=False)
+    quiz = stamped[0] | {"questions": stamped[1:]}
+    text = json.dumps(quiz, indent=2, ensure_ascii=False)
     write_text(QUIZZES / f"{id}.{language}.json", text + "\n")
 
 
@@ -105,7 +92,6 @@ def markdown(id: str, language: str = "en") -> str:
     Returns
     -------
     str
-        The text of a file.
     """
     quiz = load(id, language)
     paragraphs = [f"# {quiz['title']}", language_bar(f"{id}.md"), quiz["introduction"]]
@@ -119,7 +105,7 @@ def markdown_path(id: str, language: str = "en") -> Path:
     return QUIZZES / (f"{id}.md" if language == "en" else f"{id}.{language}.md")
 
 
-def write() -> None:
+def _write() -> None:
     """Write the Markdown file of every quiz in every language."""
     for id in ids():
         for language in languages(id):

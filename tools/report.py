@@ -31,7 +31,7 @@ def tables(runs: list[Run]) -> str:
     Parameters
     ----------
     runs : list of Run
-        Executed notebooks in lesson order.
+        In lesson order.
 
     Returns
     -------
@@ -49,7 +49,6 @@ def split_at_markers(readme: Path) -> list[str]:
     Parameters
     ----------
     readme : Path
-        A text file.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def split_at_markers(readme: Path) -> list[str]:
     Raises
     ------
     Problem
-        If the markers are not there, once each.
+        The markers are not there, once each.
     """
     parts = re.split(f"{BEGIN}|{END}", readme.read_text(encoding="utf-8"))
     if len(parts) != 3:
@@ -73,7 +72,7 @@ def write_report(runs: list[Run], readme: Path) -> None:
     Parameters
     ----------
     runs : list of Run
-        Executed notebooks in lesson order.
+        In lesson order.
     readme : Path
         The file with the markers.
 
@@ -83,8 +82,16 @@ def write_report(runs: list[Run], readme: Path) -> None:
         A notebook tells no source of its pictures, or it is the drawn sample; the
         file is left as it was.
     """
+    from utils.data.datasets import SAMPLE  # slow to import, and only a report needs it
+
     for run in runs:
-        _require_photographs(run, readme)
+        source = str(run.results.get("source", ""))
+        if not source or SAMPLE in source:
+            raise Problem(
+                f"{run.name} names {source or 'no source'} as the source of its "
+                f"pictures, so {readme.name} stays as it was: a report is about "
+                "photographs."
+            )
     before, _, after = split_at_markers(readme)
     text = f"{before}{BEGIN}\n\n{tables(runs)}\n\n{_machine()}\n\n{END}{after}"
     write_text(readme, text)
@@ -97,28 +104,12 @@ def _table(number: int, runs: list[Run]) -> str:
     rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
     widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
-    return "\n".join(_line(cells, widths) for cells in lines)
+    return "\n".join(f"| {' | '.join(map(str.ljust, c, widths))} |" for c in lines)
 
 
 def _column(run: Run) -> dict[str, str]:
     first = {"seconds": f"{run.seconds:.0f}", "source": "not told"}
     return first | {name: as_text(value) for name, value in run.results.items()}
-
-
-def _line(cells: list[str], widths: list[int]) -> str:
-    padded = (f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True))
-    return f"| {' | '.join(padded)} |"
-
-
-def _require_photographs(run: Run, readme: Path) -> None:
-    from utils.data.datasets import SAMPLE  # slow to import, and only a report needs it
-
-    source = str(run.results.get("source", ""))
-    if not source or SAMPLE in source:
-        raise Problem(
-            f"{run.name} names {source or 'no source'} as the source of its pictures, "
-            f"so {readme.name} stays as it was: a report is about photographs."
-        )
 
 
 def _machine() -> str:

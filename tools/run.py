@@ -6,7 +6,6 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 from jinja2 import DictLoader
@@ -31,54 +30,28 @@ TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {% endblock %}"""
 
 
-class Lesson(NamedTuple):
-    """A notebook file and its place in the course."""
-
-    number: int
-    path: Path
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run what the command line asks for.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
-    """
-    options = _parser().parse_args(arguments)
+    """Run notebooks; return 0 if all is well, 1 after a problem, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m tools.run", description=__doc__)
+    everything = "the notebooks to run; all of notebooks/ by default"
+    parser.add_argument("notebooks", nargs="*", type=Path, help=everything)
+    report = "run on photographs (COURSE_DATA) and rewrite the results in README.md"
+    save = "for maintainers: run on the drawn sample and save outputs in the notebooks"
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--report", action="store_true", help=report)
+    ways.add_argument("--save", action="store_true", help=save)
+    options = parser.parse_args(arguments)
     stopped = "Stopped. The pages of finished notebooks are in build/."
     return attempt(lambda: _run(options), stopped)
 
 
-def find_lessons(paths: list[Path]) -> list[Lesson]:
-    """Put notebooks in lesson order.
-
-    Parameters
-    ----------
-    paths : list of Path
-        Notebooks; all of ``notebooks/`` if the list is empty.
-
-    Returns
-    -------
-    list of Lesson
-        Sorted by the lesson in the notebook's metadata, then by file name.
-
-    Raises
-    ------
-    Problem
-        A file is missing or is no notebook, or its metadata names no lesson.
-    """
+def _find_lessons(paths: list[Path]) -> list[tuple[int, Path]]:
+    """Sort notebooks by the lesson in their metadata, then by file name."""
     paths = paths or list(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
         raise Problem(f"{NOTEBOOKS} has no notebooks. Get the course's files again.")
-    lessons = [Lesson(_number(path), path.resolve()) for path in paths]
-    return sorted(lessons, key=lambda lesson: (lesson.number, lesson.path.name))
+    lessons = [(_number(path), path.resolve()) for path in paths]
+    return sorted(lessons, key=lambda lesson: (lesson[0], lesson[1].name))
 
 
 def write_html(notebook, path: Path) -> None:
@@ -87,7 +60,7 @@ def write_html(notebook, path: Path) -> None:
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        The notebook with its outputs.
+        With its outputs.
     path : Path
         Its file: names the page, and its folder holds the pictures of the prose.
     """
@@ -104,22 +77,11 @@ def write_html(notebook, path: Path) -> None:
     write_text(_page(path), exporter.from_notebook_node(page, {"metadata": place})[0])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.run", description=__doc__)
-    everything = "the notebooks to run; all of notebooks/ by default"
-    parser.add_argument("notebooks", nargs="*", type=Path, help=everything)
-    report = "run on photographs (COURSE_DATA) and rewrite the results in README.md"
-    save = "for maintainers: run on the drawn sample and save outputs in the notebooks"
-    ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--report", action="store_true", help=report)
-    ways.add_argument("--save", action="store_true", help=save)
-    return parser
-
-
 def _run(options: argparse.Namespace) -> None:
     if options.report:
         _require_report(options.notebooks)
-    runs = [_run_lesson(each, options.save) for each in find_lessons(options.notebooks)]
+    lessons = _find_lessons(options.notebooks)
+    runs = [_run_lesson(*lesson, options.save) for lesson in lessons]
     print(f"\n{tables(runs)}\n\nThe pages are in {BUILD}.")
     if options.report:
         write_report(runs, README)
@@ -139,9 +101,8 @@ def _require_report(notebooks: list[Path]) -> None:
     split_at_markers(README)
 
 
-def _run_lesson(lesson: Lesson, save: bool) -> Run:
-    path, notebook = lesson.path, _read(lesson.path)
-    start = time.monotonic()
+def _run_lesson(number: int, path: Path, save: bool) -> Run:
+    notebook, start = _read(path), time.monotonic()
     try:
         execute(notebook, path, os.environ | (OFFLINE if save else {}))
     except Problem as problem:
@@ -151,7 +112,7 @@ def _run_lesson(lesson: Lesson, save: bool) -> Run:
     write_html(notebook, path)
     if save:
         _save(notebook, path)
-    return Run(lesson.number, path.stem, seconds, results_of(notebook))
+    return Run(number, path.stem, seconds, results_of(notebook))
 
 
 def _number(path: Path) -> int:
@@ -176,9 +137,8 @@ def _save(notebook, path: Path) -> None:
     for cell in notebook.cells:
         errors = [o for o in cell.get("outputs", []) if o.get("name") == "stderr"]
         for output in errors:
-            print(
-                f"stderr of code cell {cell.execution_count}, left out: {output.text}"
-            )
+            number = cell.execution_count
+            print(f"stderr of code cell {number}, left out: {output.text}")
             cell.outputs.remove(output)
     write_text(path, nbformat.writes(notebook).rstrip("\n") + "\n")
 

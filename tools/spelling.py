@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import unicodedata
@@ -15,14 +14,8 @@ from utils.languages import language
 
 FOLDERS = ROOT, ROOT / "lab", ROOT / "notebooks", ROOT / "notebooks/quiz"
 LISTS = Path(__file__).with_name("words")  # words that no dictionary has, by language
-DICTIONARIES = {
-    "en": "en_GB",
-    "da": "da_DK",
-    "el": "el_GR",
-    "lt": "lt_LT",
-    "ru": "ru_RU",
-    "sl": "sl_SI",
-}
+NAMES = "en_GB", "da_DK", "el_GR", "lt_LT", "ru_RU", "sl_SI"
+DICTIONARIES = {name[:2]: name for name in NAMES}
 # Formulas, names of files, modules and sites, and what has a digit: 8th, Lite0, VGG-16.
 NO_PROSE = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$|\S*\w[._]\w\S*|\S*\d\S*", re.DOTALL)
 SOURCE = re.compile(r"\A.*, (?:19|20)\d\d\b", re.DOTALL)  # authors, title, year
@@ -52,7 +45,8 @@ def unknown(path: Path, code: str) -> list[str]:
     """List the words of a text that are in no dictionary and no list of terms."""
     allowed = {term.casefold() for term in terms(code)}
     words = words_of(path.read_text(encoding="utf-8"))
-    rest = [word for word in words if _stem(word).casefold() not in allowed]
+    genitive = re.compile("['’]s$")  # English
+    rest = [word for word in words if genitive.sub("", word).casefold() not in allowed]
     return sorted({*misspelt(rest, code), *(w for w in rest if is_mixed(w, code))})
 
 
@@ -75,7 +69,8 @@ def words_of(text: str) -> list[str]:
         if SOURCE.search(item.get_text()):
             item.string = SOURCE.sub("", item.get_text())
     words = WORD.findall(NO_PROSE.sub(" ", prose(page)))
-    return sorted({word for word in words if len(word) > 1 and _is_low(word)})
+    low = {word for word in words if len(word) > 1 and word[1:] == word[1:].lower()}
+    return sorted(low)
 
 
 def misspelt(words: Iterable[str], code: str) -> list[str]:
@@ -87,15 +82,14 @@ def misspelt(words: Iterable[str], code: str) -> list[str]:
         The dictionary is not installed.
     """
     command = ["hunspell", "-l", "-i", "UTF-8", "-d", DICTIONARIES[code]]
-    result = subprocess.run(
+    found = subprocess.check_output(
         command,
         input="\n".join(words),
         env=os.environ | {"LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        check=True,
+        stderr=subprocess.DEVNULL,
         encoding="utf-8",
     )
-    return sorted(set(result.stdout.split()))
+    return sorted(set(found.split()))
 
 
 def is_mixed(word: str, code: str) -> bool:
@@ -103,32 +97,18 @@ def is_mixed(word: str, code: str) -> bool:
 
     They may look the same, and hunspell passes over letters that its dictionary lacks.
     """
-    alphabets = {
-        unicodedata.name(letter).split()[0] for letter in word if letter.isalpha()
-    }
-    return len(alphabets) > 1 or not alphabets <= {
-        "LATIN",
-        ALPHABETS.get(code, "LATIN"),
-    }
+    letters = filter(str.isalpha, word)
+    alphabets = {unicodedata.name(letter).split()[0] for letter in letters}
+    own = {"LATIN", ALPHABETS.get(code, "LATIN")}
+    return len(alphabets) > 1 or not alphabets <= own
 
 
 def is_installed(code: str) -> bool:
     """Return whether hunspell is here, with the dictionary of a language."""
-    if not shutil.which("hunspell"):
-        return False
     try:
         return misspelt([], code) == []
-    except subprocess.CalledProcessError:
+    except (FileNotFoundError, subprocess.CalledProcessError):
         return False
-
-
-def _stem(word: str) -> str:
-    """Take off an English genitive."""
-    return re.sub("['’]s$", "", word)
-
-
-def _is_low(word: str) -> bool:
-    return word[1:] == word[1:].lower()
 
 
 if __name__ == "__main__":

@@ -12,39 +12,40 @@ from tools import quizzes
 from tools.languages import language_bar, numbers, section_hash
 from tools.markdown import Section, prose, render, sections
 from utils import quiz
-from utils.files import ROOT, replacing
+from utils.files import ROOT, write_text
 from utils.languages import LANGUAGES, language
 
 FOLDERS = ROOT / "notebooks", ROOT / "lab"  # quizzes are made from JSON
-# English files that have to be there in every language.
-REQUIRED = "notebooks/README.md", "lab/README.md"
+REQUIRED = "notebooks/README.md", "lab/README.md"  # in every language
 STAMP = re.compile(r"<!-- of (\S*) -->")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what is stale, or stamp finished translations.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if every translation is up to date, 1 if not, 2 if a file
-        cannot be stamped.
+    Return 0 if every translation is up to date, 1 if not, 2 if one cannot be stamped.
     """
-    files = _parser().parse_args(arguments).stamp
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.translations", description=__doc__
+    )
+    finished = "finished translations, to write the hashes of the English sections into"
+    parser.add_argument(
+        "--stamp", nargs="+", type=Path, default=[], metavar="FILE", help=finished
+    )
+    files = parser.parse_args(arguments).stamp
     try:
         for path in files:
-            stamp_file(path)
+            _stamp_file(path)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    return _report(
-        {path: review(path) for path in files} or review_all() | review_quizzes()
-    )
+    found = {path: _review(path) for path in files} or review_all() | _review_quizzes()
+    stale = {path: problems for path, problems in found.items() if problems}
+    for path, problems in stale.items():
+        print(_short(path), *problems, sep="\n  ")
+    if not stale:
+        print(f"Translations up to date: {len(found)}.")
+    return int(bool(stale))
 
 
 def review_all() -> dict[Path, list[str]]:
@@ -55,20 +56,14 @@ def review_all() -> dict[Path, list[str]]:
     dict of Path to list of str
         What is wrong with each translation, and with each file that is missing.
     """
-    found = {ROOT / name: [] for name in _required()}
-    for folder in FOLDERS:
-        found |= dict.fromkeys(path for path in folder.glob("*.md") if language(path))
-    return {path: review(path) for path in sorted(found)}
+    english = [ROOT / name for name in REQUIRED]
+    required = {p.with_suffix(f".{code}.md") for p in english for code in LANGUAGES}
+    found = {p for folder in FOLDERS for p in folder.glob("*.md") if language(p)}
+    return {path: _review(path) for path in sorted(required | found)}
 
 
-def review_quizzes() -> dict[Path, list[str]]:
-    """Compare every translated quiz with the English one.
-
-    Returns
-    -------
-    dict of Path to list of str
-        What is wrong with each.
-    """
+def _review_quizzes() -> dict[Path, list[str]]:
+    """Compare every translated quiz with the English one."""
     found = {}
     for name in quiz.ids():
         for code in quiz.languages(name)[1:]:
@@ -80,36 +75,20 @@ def review_quizzes() -> dict[Path, list[str]]:
     return found
 
 
-def review(path: Path) -> list[str]:
-    """Compare a translated file with the English one.
-
-    Parameters
-    ----------
-    path : Path
-        The translation, `NAME.<language>.md` beside `NAME.md`.
-
-    Returns
-    -------
-    list of str
-        What is wrong, a line each; empty if the translation is up to date.
-
-    Raises
-    ------
-    ValueError
-        The name of the file has none of the languages in it.
-    """
+def _review(path: Path) -> list[str]:
+    """Compare a translated file with the English one."""
     source = english_of(path)
     for file in (source, path):
         if not file.is_file():
             return [f"{file.name} is missing"]
     english, translation = _read(source), _read(path)
     bar = language_bar(source.name)
-    bars = {source: _opening(english), path: _opening(translation)}
-    return [
+    found = [
         f"{file.name} does not begin with the language bar: {bar}"
-        for file, opening in bars.items()
-        if opening != bar
-    ] + compare(english, translation, language(path))
+        for file, text in ((source, english), (path, translation))
+        if _opening(text) != bar
+    ]
+    return found + compare(english, translation, language(path))
 
 
 def compare(english: str, translation: str, language: str) -> list[str]:
@@ -120,7 +99,7 @@ def compare(english: str, translation: str, language: str) -> list[str]:
     english, translation : str
         Markdown.
     language : str
-        The language of the translation, such as "da".
+        Of the translation, such as "da".
 
     Returns
     -------
@@ -130,8 +109,8 @@ def compare(english: str, translation: str, language: str) -> list[str]:
     """
     found = []
     for ours, theirs in _align(sections(english), sections(translation)):
-        if not _match(ours, theirs):
-            found.append(_mismatch(ours, theirs))
+        if problem := _mismatch(ours, theirs):
+            found.append(problem)
             continue
         for one, other in zip(ours, theirs, strict=True):
             place = f'line {other.line}, "{other.title}"'
@@ -139,29 +118,14 @@ def compare(english: str, translation: str, language: str) -> list[str]:
     return found
 
 
-def stamp_file(path: Path) -> None:
-    """Write into a finished translation which English sections it was made from.
-
-    Parameters
-    ----------
-    path : Path
-        The translation; it is replaced.
-
-    Raises
-    ------
-    ValueError
-        The headings do not match those of the English file one to one, or the name
-        of the file has none of the languages in it.
-    OSError
-        A file cannot be read or written.
-    """
+def _stamp_file(path: Path) -> None:
+    """Write into a finished translation which English sections it was made from."""
     source = english_of(path)
     try:
         text = stamp(_read(path), _read(source))
     except ValueError as error:
         raise ValueError(f"{path} was not stamped: {error}") from None
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, text)
 
 
 def stamp(translation: str, english: str) -> str:
@@ -184,8 +148,8 @@ def stamp(translation: str, english: str) -> str:
     """
     ours, theirs = sections(english), sections(translation)
     for run, other_run in _align(ours, theirs):
-        if not _match(run, other_run):
-            raise ValueError(_mismatch(run, other_run))
+        if problem := _mismatch(run, other_run):
+            raise ValueError(problem)
     lines = translation.split("\n")[: theirs[0].line - 1] if theirs else []
     for one, other in zip(ours, theirs, strict=True):
         body = other.body if _stamped(other) is None else other.body[1:]
@@ -194,7 +158,7 @@ def stamp(translation: str, english: str) -> str:
 
 
 def english_of(path: Path) -> Path:
-    """Locate the English file that a translation stands beside.
+    """Locate the English file, in the same folder, of a translation.
 
     Parameters
     ----------
@@ -204,7 +168,7 @@ def english_of(path: Path) -> Path:
     Returns
     -------
     Path
-        `NAME.md`, in the same folder.
+        `NAME.md`.
 
     Raises
     ------
@@ -223,27 +187,19 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _required() -> Iterator[str]:
-    for name in REQUIRED:
-        yield from (f"{name.removesuffix('.md')}.{code}.md" for code in LANGUAGES)
-
-
 def _opening(text: str) -> str:
     """Return the first line of prose after the title."""
-    first = sections(text)[0].body if sections(text) else []
-    lines = (line.strip() for line in first if not STAMP.fullmatch(line.strip()))
-    return next(filter(None, lines), "")
+    lines = [line.strip() for section in sections(text)[:1] for line in section.body]
+    return next((line for line in lines if line and not STAMP.fullmatch(line)), "")
 
 
 def _stamped(section: Section) -> str | None:
     """Read which English section a translated one was made from."""
-    found = STAMP.fullmatch(section.body[0].strip()) if section.body else None
-    return found[1] if found else None
+    found = STAMP.fullmatch("".join(section.body[:1]).strip())
+    return found and found[1]
 
 
-def _align(
-    english: list[Section], translation: list[Section]
-) -> Iterator[tuple[list[Section], list[Section]]]:
+def _align(english: list, translation: list) -> Iterator[tuple[list, list]]:
     """Pair runs of sections: by their hashes, and by order between those that agree."""
     ours = [section_hash(section.text) for section in english]
     theirs = [_stamped(section) for section in translation]
@@ -252,18 +208,14 @@ def _align(
         yield english[first:last], translation[start:end]
 
 
-def _match(ours: list[Section], theirs: list[Section]) -> bool:
-    """Return whether the headings have the same levels, one to one."""
-    return [one.level for one in ours] == [other.level for other in theirs]
-
-
 def _mismatch(ours: list[Section], theirs: list[Section]) -> str:
-    """Name the headings that face each other, from first to last difference."""
+    """Name the headings from the first whose levels differ; empty if none do."""
     while ours and theirs and ours[0].level == theirs[0].level:
         ours, theirs = ours[1:], theirs[1:]
-    return (
-        f"headings do not match: English has {_titles(ours)}, here is {_titles(theirs)}"
-    )
+    if not ours and not theirs:
+        return ""
+    there, here = _titles(ours), _titles(theirs)
+    return f"headings do not match: English has {there}, here is {here}"
 
 
 def _titles(sections: list[Section]) -> str:
@@ -290,16 +242,14 @@ def _differences(one: Section, other: Section, language: str) -> Iterator[str]:
 def _parts(section: Section, own: str, other: str) -> dict[str, Counter]:
     """Count what has to be the same in a section and its translation."""
     page = render(section.text)
-    blocks = page.find_all("pre")
-    spans = [code for code in page.find_all("code") if code.parent not in blocks]
+    spans = page.select("code:not(pre > code)")
+    links = [link["href"] for link in page.select("a[href]")]
     return {
-        "code": Counter(block.get_text() for block in blocks),
+        "code": Counter(block.get_text() for block in page.select("pre")),
         "code in a line": Counter(span.get_text() for span in spans),
         "number": Counter(numbers(prose(page), own)),
-        "link": Counter(
-            _target(a["href"], other) for a in page.find_all("a", href=True)
-        ),
-        "picture": Counter(picture.get("src", "") for picture in page.find_all("img")),
+        "link": Counter(_target(link, other) for link in links),
+        "picture": Counter(picture.get("src", "") for picture in page.select("img")),
     }
 
 
@@ -312,41 +262,16 @@ def _target(address: str, language: str) -> str:
 
 
 def _alts(section: Section) -> set[str]:
-    return {picture.get("alt", "") for picture in render(section.text).find_all("img")}
+    return {picture.get("alt", "") for picture in render(section.text).select("img")}
 
 
 def _in_words(parts: Counter) -> str:
     return ", ".join(repr(part) for part in parts.elements())
 
 
-def _report(found: dict[Path, list[str]]) -> int:
-    """Print what is wrong, file by file, and give the exit status."""
-    stale = {path: problems for path, problems in found.items() if problems}
-    for path, problems in stale.items():
-        print(_short(path), *problems, sep="\n  ")
-    if not stale:
-        print(f"Translations up to date: {len(found)}.")
-    return int(bool(stale))
-
-
 def _short(path: Path) -> str:
     path = path.resolve()
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.translations", description=__doc__
-    )
-    parser.add_argument(
-        "--stamp",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="FILE",
-        help="finished translations, to write the hashes of the English sections into",
-    )
-    return parser
 
 
 if __name__ == "__main__":

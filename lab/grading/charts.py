@@ -1,18 +1,16 @@
 """The charts of the class report."""
 
 from collections import Counter
-from collections.abc import Iterable
 from statistics import mean
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from lab.grading.record import Record
-from lab.questions.table import automatic_parts, automatic_points
+from lab.questions.table import automatic_points
 from utils.plot.figure import BLUE, SMALL, TEXT, Figure
 
 WIDTH = 4.5  # inches, the figures; they still read well on a phone
-MAX_PAIRS = 10
 
 
 def plot_points(totals: list[float]) -> Figure:
@@ -48,7 +46,6 @@ def plot_difficulty(records: list[Record]) -> Figure:
     Parameters
     ----------
     records : list of Record
-        The grades.
 
     Returns
     -------
@@ -56,14 +53,12 @@ def plot_difficulty(records: list[Record]) -> Figure:
     """
     shares = {}
     for record in records:
-        for part in automatic_parts():
-            for finding in record.scores[part.id]:
-                earned = finding.earned / finding.points
-                shares.setdefault((part.id, finding.name), []).append(earned)
-    means = {f"{id}: {name}": mean(each) for (id, name), each in shares.items()}
-    return _bars(
-        means, [f"{100 * share:.0f} %" for share in means.values()], "Points earned"
-    )
+        for id, findings in record.scores.items():
+            for each in findings:
+                percents = shares.setdefault(f"{id}: {each.name}", [])
+                percents.append(100 * each.earned / each.points)
+    means = {name: mean(percents) for name, percents in shares.items()}
+    return _bars("Points earned", means, "{:.0f} %")
 
 
 def plot_pairs(records: list[Record]) -> Figure:
@@ -72,7 +67,6 @@ def plot_pairs(records: list[Record]) -> Figure:
     Parameters
     ----------
     records : list of Record
-        The grades.
 
     Returns
     -------
@@ -83,13 +77,13 @@ def plot_pairs(records: list[Record]) -> Figure:
     for record in records:
         for one, other, count in record.mistakes:
             pairs[" and ".join(sorted([one, other]))] += count
-    most = dict(pairs.most_common(MAX_PAIRS))
-    return _bars(most, map(str, most.values()), "Pictures taken for the other breed")
+    most = dict(pairs.most_common(10))
+    return _bars("Pictures taken for the other breed", most)
 
 
-def _bars(lengths: dict[str, float], values: Iterable[str], subject: str) -> Figure:
+def _bars(subject: str, lengths: dict[str, float], form: str = "{}") -> Figure:
     """Draw bars from the top, the name above each and the value behind it."""
-    values = list(values)
+    values = [form.format(length) for length in lengths.values()]
     figure = Figure(WIDTH, 0.45 * max(len(lengths), 1) + 0.2)
     axes = figure.subplots()
     places = range(len(lengths))

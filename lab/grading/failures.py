@@ -20,7 +20,6 @@ REASONS = GRAVE | {
     "gave": "gave something that is no array of numbers",
 }
 NOT_STARTED = "could not be started"  # at first: no fault of the submission
-RAISED = re.compile(r"raised (\w+)")
 EXCEPTIONS = {name for name in dir(builtins) if name.endswith(("Error", "Exit"))}
 
 
@@ -28,15 +27,15 @@ def discreet(answer):
     """Reword a failure: its text is the submission's, and may hold a hidden input."""
     if not isinstance(answer, Failure):
         return answer
-    if raised := RAISED.match(answer.reason):
-        known = raised[1] in EXCEPTIONS
-        return Failure(f"raised {raised[1] if known else 'an exception of its own'}")
+    if raised := re.match(r"raised (\w+)", answer.reason):
+        name = raised[1] if raised[1] in EXCEPTIONS else "an exception of its own"
+        return Failure(f"raised {name}")
     told = (told for start, told in REASONS.items() if answer.reason.startswith(start))
     return Failure(next(told, "gave no answer"))
 
 
 def is_grave(answer) -> bool:
-    """List what a person should look at: it may be the machine's fault."""
+    """Return whether a person should look at it: it may be the machine's fault."""
     return isinstance(answer, Failure) and answer.reason in GRAVE.values()
 
 

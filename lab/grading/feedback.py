@@ -16,7 +16,6 @@ from lab.questions.table import TITLES, Part, automatic_parts, automatic_points
 from utils.files import write_text
 from utils.plot.figure import Figure
 
-SHARPNESS = 192  # pixels per inch, twice what a page has
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -42,8 +41,7 @@ def write_reports(records: list[Record], out: Path) -> None:
         if known:
             write_csv(out / f"{system.lower()}.csv", table(known))
     for record in records:
-        page = feedback_page(record)
-        write_text(out / "feedback" / f"{record.name}.html", page)
+        write_text(out / "feedback" / f"{record.name}.html", feedback_page(record))
     write_text(out / "class.html", class_page(records))
 
 
@@ -53,19 +51,16 @@ def feedback_page(record: Record) -> str:
     Parameters
     ----------
     record : Record
-        The grade.
 
     Returns
     -------
     str
         HTML, with everything from outside escaped.
     """
-    by_hand = [Part(BY_HAND, TITLES[BY_HAND], POINTS[BY_HAND])]
-    page = PAGES.get_template("feedback.html")
-    return page.render(
+    return PAGES.get_template("feedback.html").render(
         record=record,
         parts=automatic_parts(),
-        by_hand=by_hand,
+        by_hand=[Part(BY_HAND, TITLES[BY_HAND], POINTS[BY_HAND])],
         automatic=automatic_points(),
     )
 
@@ -100,8 +95,8 @@ def _facts(records: list[Record]) -> dict[str, str]:
     totals = [record.total for record in records]
     seconds = [record.seconds for record in records if record.isolation] or [0]
     return {
-        "Submissions": f"{len(records)}",
-        "Flagged": f"{sum(bool(record.flags) for record in records)}",
+        "Submissions": str(len(records)),
+        "Flagged": str(sum(bool(record.flags) for record in records)),
         "Mean": f"{mean(totals):.1f}",
         "Median": f"{median(totals):.1f}",
         "Isolation": ", ".join(isolations(records)),
@@ -113,7 +108,8 @@ def _facts(records: list[Record]) -> dict[str, str]:
 def _embedded(figure: Figure) -> dict[str, str | int]:
     """Turn a figure into what an img element needs."""
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=SHARPNESS, metadata={"Software": None})
+    # Twice as many pixels as a page has.
+    figure.savefig(png, format="png", dpi=192, metadata={"Software": None})
     encoded = base64.b64encode(png.getvalue()).decode()
     width = round(figure.get_figwidth() * figure.dpi)
     return {"png": encoded, "alt": figure.alt, "width": width}

@@ -21,7 +21,7 @@ from lab.grading.submissions import (
     read_submission,
 )
 from lab.questions.points import BY_HAND, POINTS
-from utils.files import replacing
+from utils.files import write_text
 
 ASSIGNMENT, NOTEBOOK = RELEASE.parent.name, RELEASE.stem
 COURSE = "ideal-cat"  # as in nbgrader_config.py
@@ -38,33 +38,26 @@ def write_gradebook(
     Parameters
     ----------
     records : sequence of Record
-        The grades.
     submissions : sequence of Submission
         What they are for, in the same order.
     database : Path
         ``gradebook.db`` of an nbgrader course, made if it is not there. The folder
         ``autograded`` beside it gets the notebooks.
     """
-    release = nbformat.read(RELEASE, as_version=4)
-    cells = _named(release)
-    marked = [name for name, cell in cells.items() if cell.metadata.nbgrader.grade]
+    release = nbformat.read(RELEASE, as_version=4).cells
+    cells = {name: cell for cell in release if (name := grade_id(cell))}
     wished = [_wish(record) for record in records]
     counts = Counter(wished)
     # nbgrader calls alembic, which stands beside this Python.
-    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    os.environ["PATH"] = os.pathsep.join(programs)
+    programs = Path(sys.executable).parent
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
     with Gradebook(f"sqlite:///{database.resolve()}", COURSE) as gradebook:
         _write_assignment(gradebook, cells)
         for record, submission, wish in zip(records, submissions, wished, strict=True):
             student = wish if counts[wish] == 1 else record.name
-            _write_record(gradebook, record, student, marked)
+            _write_record(gradebook, record, student, cells)
             folder = database.parent / "autograded" / student / ASSIGNMENT
             _write_notebook(submission, folder / f"{NOTEBOOK}.ipynb", cells)
-
-
-def _named(notebook) -> dict:
-    """Return the cells that nbgrader knows, by name."""
-    return {name: cell for cell in notebook.cells if (name := grade_id(cell))}
 
 
 def _wish(record: Record) -> str:
@@ -86,14 +79,14 @@ def _write_assignment(gradebook: Gradebook, cells: dict) -> None:
             gradebook.update_or_create_solution_cell(*place)
 
 
-def _write_record(gradebook, record: Record, student: str, marked: list) -> None:
+def _write_record(gradebook, record: Record, student: str, cells: dict) -> None:
     """Write the grades of one student."""
     try:
         gradebook.find_student(student)
     except MissingEntry:
         gradebook.add_student(student, last_name=record.student)
     gradebook.update_or_create_submission(ASSIGNMENT, student)
-    for name in marked:
+    for name in (n for n, cell in cells.items() if cell.metadata.nbgrader.grade):
         grade = gradebook.find_grade(name, NOTEBOOK, ASSIGNMENT, student)
         question = name.removeprefix("test_")
         grade.auto_score = None if question == BY_HAND else record.earned(question)
@@ -116,5 +109,4 @@ def _write_notebook(submission: Submission, path: Path, cells: dict) -> None:
         if name in given:
             cell.metadata["nbgrader"] = given.pop(name)
     clean, _ = SanitizeHTML().preprocess(notebook, {})
-    with replacing(path) as part:
-        part.write_text(nbformat.writes(clean), encoding="utf-8")
+    write_text(path, nbformat.writes(clean))

@@ -23,14 +23,11 @@ from lab.questions.predictions import count_mistakes, score_predictions
 from lab.questions.table import QUESTIONS
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
-from utils.files import replacing
+from utils.files import write_text
 
-PREDICTIONS = "predictions"
-PREDICTIONS_FILE = "predictions.csv"
 PREDICTIONS_BYTES = 1 << 20
 REASON_LETTERS = 300
 MAX_REMARKS = 10  # one cell that fails brings others with it
-ROUNDING = 1e-9  # points
 
 
 def digest(*contents: bytes) -> str:
@@ -45,9 +42,7 @@ def grade_submission(submission: Submission, setting: Setting) -> Record:
     Parameters
     ----------
     submission : Submission
-        What a student handed in.
     setting : Setting
-        What all are graded with.
 
     Returns
     -------
@@ -68,11 +63,9 @@ def grade_submission(submission: Submission, setting: Setting) -> Record:
 
 def _nothing(setting: Setting, reason: str) -> Answers:
     """Stand in for the answers of a submission that could not be run."""
-    failure = Failure("could not be run")
-    missing = Failure("was not written")
-    calls = hidden_calls(setting.seed)
+    calls, failure = hidden_calls(setting.seed), Failure("could not be run")
     arrays = {name: [failure] * len(asked) for name, asked in calls.items()}
-    return Answers(arrays, missing, {}, "", [reason])
+    return Answers(arrays, Failure("was not written"), {}, "", [reason])
 
 
 def _kept(path: Path, key: str) -> Record | None:
@@ -81,10 +74,7 @@ def _kept(path: Path, key: str) -> Record | None:
         record = Record(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    scores = {
-        name: [Finding(*finding) for finding in findings]
-        for name, findings in record.scores.items()
-    }
+    scores = {id: [Finding(*f) for f in found] for id, found in record.scores.items()}
     return record._replace(scores=scores) if record.key == key else None
 
 
@@ -95,12 +85,12 @@ def _grade(submission, notebook: Notebook, setting, path: Path, key: str) -> Rec
         answers = _ask(notebook.content, setting)
         record = _record(submission, setting, answers, notebook.remarks)
     except Exception as error:  # of the grader itself: the rest goes on
-        message = f"The grader failed, grade again: {printable(repr(error), 300)}"
+        said = printable(repr(error), REASON_LETTERS)
+        message = f"The grader failed, grade again: {said}"
         return _record(submission, setting, _nothing(setting, message), [])
     seconds = round(time.perf_counter() - start, 2)
     record = record._replace(key=key, seconds=seconds)
-    with replacing(path) as part:
-        part.write_text(json.dumps(record._asdict()), encoding="utf-8")
+    write_text(path, json.dumps(record._asdict()))
     return record
 
 
@@ -129,13 +119,13 @@ def _ask(notebook: bytes, setting: Setting) -> Answers:
         if stopped and stopped.reason.startswith(NOT_STARTED):
             raise RuntimeError(stopped.reason)
         failures = dict(sandbox.failures)
-        predictions = sandbox.file(PREDICTIONS_FILE, PREDICTIONS_BYTES)
+        predictions = sandbox.file("predictions.csv", PREDICTIONS_BYTES)
         calls = hidden_calls(setting.seed)
         arrays = {name: _call(sandbox, asked) for name, asked in calls.items()}
         # Cells ran again after a crash, and then too they may have failed.
-        flags = grave_flags({"the notebook": stopped} if stopped else {})
-        ended = {name: Failure(reason) for name, reason in sandbox.failures.items()}
-        flags += grave_flags({_cell(name): each for name, each in ended.items()})
+        flags = grave_flags({"the notebook": stopped})
+        ended = {_cell(name): Failure(why) for name, why in sandbox.failures.items()}
+        flags += grave_flags(ended)
         return Answers(arrays, predictions, failures, sandbox.isolation, flags)
 
 
@@ -143,9 +133,9 @@ def _call(sandbox, calls: list[Call]) -> list:
     """Call for one question; a function that hangs or crashes is not called again."""
     answers, broken = [], {}
     for call in calls:
-        answer = broken.get(call.function)
-        if answer is None:
-            answer = discreet(sandbox.call(call.function, call.arguments))
+        answer = broken.get(call.function) or discreet(
+            sandbox.call(call.function, call.arguments)
+        )
         if is_grave(answer):
             broken[call.function] = answer
         answers.append(answer)
@@ -158,18 +148,19 @@ def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record
     for name, calls in hidden_calls(setting.seed).items():
         arrays = answers.arrays[name]
         scores[name], flag = _judged(QUESTIONS[name], calls, arrays)
-        pairs = zip(calls, arrays, strict=True)
-        flags += flag + grave_flags({call.function: a for call, a in pairs})
+        functions = [call.function for call in calls]
+        flags += flag + grave_flags(dict(zip(functions, arrays, strict=True)))
     text = answers.predictions
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    scores[PREDICTIONS] = score_predictions(text, setting.pictures)
-    failed = [_remark(*each) for each in answers.failures.items() if _is_own(each[0])]
+    scores["predictions"] = score_predictions(text, setting.pictures)
+    failed = [
+        f"{_cell(name)} {printable(reason, REASON_LETTERS)}"
+        for name, reason in answers.failures.items()
+        if not str(name).startswith("check_")  # the scores cover visible checks
+    ]
     return Record(
-        submission.student,
-        submission.system,
-        submission.number,
-        submission.name,
+        *submission[:4],
         key="",
         scores=scores,
         remarks=[*remarks, *failed[:MAX_REMARKS]],
@@ -186,7 +177,7 @@ def _judged(question, calls, arrays) -> tuple[list[Finding], list[str]]:
         findings = question.judge(calls, arrays)
         points = math.fsum(each.points for each in findings)
         fair = all(0 <= each.earned <= each.points for each in findings)
-        if fair and abs(points - question.points) < ROUNDING:
+        if fair and math.isclose(points, question.points):
             return findings, []
         reason = "the points do not add up"
     except Exception as error:  # nothing fails open
@@ -194,16 +185,6 @@ def _judged(question, calls, arrays) -> tuple[list[Finding], list[str]]:
     message = "This could not be judged; a person will look at it."
     finding = Finding(question.title, question.points, 0, message)
     return [finding], [f"{question.id}: could not be judged ({reason})"]
-
-
-def _is_own(cell: str | int) -> bool:
-    """Return whether a cell is the student's: the scores cover visible checks."""
-    return not str(cell).startswith("check_")
-
-
-def _remark(cell: str | int, reason: str) -> str:
-    """Describe to a student which cell failed and how."""
-    return f"{_cell(cell)} {printable(reason, REASON_LETTERS)}"
 
 
 def _cell(name: str | int) -> str:

@@ -64,7 +64,6 @@ def isolations(records: list[Record]) -> list[str]:
     Parameters
     ----------
     records : list of Record
-        The grades.
 
     Returns
     -------

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import stat
-import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,10 +18,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import nbformat
 
 from lab.cells import grade_id
-from lab.check import misplaced
+from lab.check import RELEASE, misplaced
 from utils.command import Problem
 
-NOTEBOOK = "OxfordPets"  # how the names of the assignment's notebooks begin
 NOTEBOOK_BYTES = 32 << 20
 ZIP_BYTES = 32 << 20  # a list of empty files of that size still fits the memory
 ZIP_MEMBERS = 10_000
@@ -67,8 +65,7 @@ def find_submissions(folder: Path) -> list[Submission]:
     Returns
     -------
     list of Submission
-        One for each student, sorted by name. Several files of one student make one
-        submission.
+        By name; several files of one student make one submission.
 
     Raises
     ------
@@ -101,8 +98,8 @@ def _owner(path: Path) -> tuple[str, str, str]:
 
 
 def _submission(student, system, number, paths) -> Submission:
-    identity = json.dumps([student, system, number])
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    identity = json.dumps([student, system, number]).encode()
+    digest = hashlib.sha256(identity).hexdigest()[:16]
     words = re.sub(r"[^a-z0-9]+", "-", student.lower())[:40].strip("-")
     name = f"{words}-{digest}".lstrip("-")
     return Submission(printable(student), system, number, name, tuple(paths))
@@ -114,7 +111,6 @@ def printable(text: str, most: int = NAME_LETTERS) -> str:
     Parameters
     ----------
     text : str
-        Any text, such as the name of a file.
     most : int
         Characters at most.
 
@@ -124,13 +120,9 @@ def printable(text: str, most: int = NAME_LETTERS) -> str:
         Valid Unicode without control characters. It still must be escaped for HTML.
     """
     valid = text[: 4 * most].encode("utf-8", "replace").decode()
-    kept = "".join(letter if _is_visible(letter) else " " for letter in valid)
-    return " ".join(kept.split())[:most] or "(no name)"
-
-
-def _is_visible(letter: str) -> bool:
-    joins = letter in "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji need it
-    return joins or unicodedata.category(letter)[0] != "C"
+    joins = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji need it
+    kept = (each if each.isprintable() or each in joins else " " for each in valid)
+    return " ".join("".join(kept).split())[:most] or "(no name)"
 
 
 def read_submission(submission: Submission) -> bytes:
@@ -139,36 +131,29 @@ def read_submission(submission: Submission) -> bytes:
     Parameters
     ----------
     submission : Submission
-        What a student handed in.
 
     Returns
     -------
     bytes
-        The notebook as it was handed in. Of several, the one named like the
-        assignment.
+        The notebook as it is. Of several, the one named like the assignment.
 
     Raises
     ------
     Unreadable
         There is no notebook, no single one to choose, or it cannot be read.
     """
+    wish = RELEASE.stem.lower()
     try:
         found = [each for path in submission.paths for each in _notebooks(path)]
-        return _choose(found)()
+        best = [each for each in found if each[0].lower().startswith(wish)] or found
+        if len(best) == 1:
+            return best[0][1]()
     except OSError as error:
         raise Unreadable(f"A file cannot be read: {error.strerror}.") from None
-
-
-def _choose(found: list[tuple[str, Callable]]) -> Callable[[], bytes]:
-    """Choose the one notebook, or say why there is none."""
-    named = [each for each in found if each[0].lower().startswith(NOTEBOOK.lower())]
-    best = named or found
     if not best:
         raise Unreadable("There is no notebook (.ipynb): hand in the notebook itself.")
-    if len(best) > 1:
-        names = ", ".join(sorted(printable(name) for name, _ in best)[:5])
-        raise Unreadable(f"There are {len(best)} notebooks ({names}): hand in one.")
-    return best[0][1]
+    names = ", ".join(sorted(printable(name) for name, _ in best)[:5])
+    raise Unreadable(f"There are {len(best)} notebooks ({names}): hand in one.")
 
 
 def _notebooks(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -222,11 +207,12 @@ def _zipped_notebooks(path: Path) -> list[tuple[str, Callable[[], bytes]]]:
         raise Unreadable(f"The zip has more than {ZIP_MEMBERS} files: it is refused.")
     for member in members:
         _check_member(member)
+    paths = [(PurePosixPath(member.filename), member) for member in members]
     return [
-        (PurePosixPath(member.filename).name, partial(_read_member, path, member))
-        for member in members
+        (inside.name, partial(_read_member, path, member))
+        for inside, member in paths
         if member.filename.lower().endswith(".ipynb")
-        and not any(map(_is_hidden, PurePosixPath(member.filename).parts))
+        and not any(map(_is_hidden, inside.parts))
     ]
 
 
@@ -263,7 +249,6 @@ def read_notebook(content: bytes, expected: Sequence[str]) -> Notebook:
     Returns
     -------
     Notebook
-        Ready to run, and what is odd about it.
 
     Raises
     ------
@@ -281,16 +266,13 @@ def read_notebook(content: bytes, expected: Sequence[str]) -> Notebook:
             "and hand it in again."
         ) from None
     clean = nbformat.writes(nbformat.v4.new_notebook(cells=cells))
-    ids = [cell.get("id") for cell in notebook["cells"]]
-    remarks = _remarks(cells, expected) + _twins(ids)
+    remarks = _remarks(cells, expected) + _twins(notebook["cells"])
     return Notebook(clean.encode("utf-8", "replace"), remarks)
 
 
 def _clean_cell(number: int, cell) -> nbformat.NotebookNode:
     """Keep the source of a cell and the name that nbgrader gave it."""
-    source = cell["source"]
-    if not isinstance(source, str):
-        source = "".join(source)
+    source = "".join(cell["source"])  # a text, or its lines
     make = getattr(nbformat.v4, f"new_{cell['cell_type']}_cell")
     name = grade_id(cell)
     metadata = {"nbgrader": {"grade_id": name}} if _is_text(name) else {}
@@ -310,8 +292,8 @@ def _remarks(cells, expected) -> list[str]:
     return remarks
 
 
-def _twins(ids) -> list[str]:
+def _twins(cells) -> list[str]:
     """Complain about identities that more than one cell has."""
-    counts = Counter(each for each in ids if _is_text(each))
+    counts = Counter(filter(_is_text, (cell.get("id") for cell in cells)))
     repeated = [(each, count) for each, count in counts.items() if count > 1][:5]
     return [f"{n} cells have the identity {printable(each)}." for each, n in repeated]

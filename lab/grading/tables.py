@@ -20,7 +20,6 @@ def grades_table(records: list[Record]) -> list[list]:
     Parameters
     ----------
     records : list of Record
-        The grades.
 
     Returns
     -------
@@ -53,10 +52,10 @@ def moodle_table(records: list[Record]) -> list[list]:
         The heading first.
     """
     head = ["Identifier", "Full name", "Grade", "Maximum Grade"]
+    most = sum(POINTS.values())
     rows = [
-        [f"Participant {record.number}", record.student, record.total]
-        + [sum(POINTS.values()), ""]
-        for record in records
+        [f"Participant {each.number}", each.student, each.total, most, ""]
+        for each in records
     ]
     return [[*head, "Last modified (grade)"], *rows]
 
@@ -85,7 +84,7 @@ def write_csv(path: Path, table: list[list]) -> None:
     encoding = {"encoding": "utf-8-sig", "newline": ""}
     with replacing(path) as part, part.open("w", **encoding) as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
-        writer.writerows([_harmless(cell) for cell in row] for row in table)
+        writer.writerows(map(_harmless, row) for row in table)
 
 
 def _harmless(cell):

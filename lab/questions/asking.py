@@ -104,9 +104,6 @@ def draw_calls(id: str, seed: int) -> list[Call]:
     return QUESTIONS[id].calls(generator)
 
 
-# Asking, in the notebook's own process
-
-
 def _answer(call: Call, namespace: dict) -> list[np.ndarray] | Failure:
     """Call a function with copies, so that it cannot spoil what the judge compares."""
     function = namespace.get(call.function)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -40,14 +39,6 @@ class Question(NamedTuple):
     functions: tuple[str, ...]
     calls: Callable[[np.random.Generator], list[Call]]
     judge: Callable[[list[Call], list], list[Finding]]
-
-
-class Property(NamedTuple):
-    """What an answer should have; `prove` raises Wrong where it has not."""
-
-    name: str
-    points: float
-    prove: Callable[[list[Call], list], None]
 
 
 class Wrong(Exception):
@@ -91,24 +82,18 @@ def as_arrays(value) -> list[np.ndarray]:
     return [np.asarray(part) for part in parts]
 
 
-# Judging: whatever the answers are, findings come out
-
-
-def _judge(properties: tuple[Property, ...], calls, answers) -> list[Finding]:
-    return [_find(each, calls, answers) for each in properties]
-
-
-def _find(each: Property, calls, answers) -> Finding:
+def _find(name: str, points: float, prove, calls, answers) -> Finding:
+    """Judge one property: whatever the answers are, a finding comes out."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            each.prove(calls, answers)
+            prove(calls, answers)
     except Wrong as wrong:
-        return Finding(each.name, each.points, 0.0, str(wrong))
+        return Finding(name, points, 0.0, str(wrong))
     except Exception as error:  # what no rule foresaw is no right answer
         odd = f"what came back could not be judged ({type(error).__name__})."
-        return Finding(each.name, each.points, 0.0, odd)
-    return Finding(each.name, each.points, float(each.points), "")
+        return Finding(name, points, 0.0, odd)
+    return Finding(name, points, float(points), "")
 
 
 def answers_of(function: str, calls, answers) -> Iterator[tuple[Call, list]]:
@@ -147,7 +132,12 @@ def _require(call: Call, array: np.ndarray, kinds: str, shape: tuple) -> None:
 
 
 def question(id: str, title: str, functions: str, calls, *properties) -> Question:
-    """Make a question of its functions, its calls and the properties of an answer."""
-    rules = tuple(Property(*each) for each in properties)
-    words = tuple(functions.split())
-    return Question(id, title, POINTS[id], words, calls, partial(_judge, rules))
+    """Make a question of its functions, its calls and the properties of an answer.
+
+    A property has a name, points, and a function that raises Wrong where it is not met.
+    """
+
+    def judge(calls, answers):
+        return [_find(*each, calls, answers) for each in properties]
+
+    return Question(id, title, POINTS[id], tuple(functions.split()), calls, judge)

@@ -100,10 +100,8 @@ def count_mistakes(text, answers: dict[str, str]) -> list[list]:
     breeds = {_plain(breed): breed for breed in answers.values()}
     taken = {name: breeds.get(_plain(breed)) for name, breed in given.items()}
     pairs = Counter((breed, taken.get(name)) for name, breed in answers.items())
-    known = sorted((breed, other) for breed, other in pairs if breed and other)
-    return [
-        [breed, other, pairs[breed, other]] for breed, other in known if breed != other
-    ]
+    mistakes = sorted((b, other) for b, other in pairs if b and other and b != other)
+    return [[*pair, pairs[pair]] for pair in mistakes]
 
 
 def _read_predictions(text, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -124,8 +122,7 @@ def _read_predictions(text, names: Iterable[str]) -> tuple[dict[str, str], list[
 def _sort_out(rows: list[list[str]], names: set[str]):
     pairs = [(row[0].strip(), row[1]) for row in rows if len(row) == 2]
     counts = Counter(name for name, _ in pairs)
-    given = {name: breed for name, breed in pairs if counts[name] == 1}
-    given = {name: breed for name, breed in given.items() if name in names}
+    given = {n: breed for n, breed in pairs if counts[n] == 1 and n in names}
     numbers = {
         "pictures are missing": len(names - set(counts)),
         "pictures are named twice": sum(counts[n] > 1 for n in names & set(counts)),

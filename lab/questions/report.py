@@ -22,11 +22,8 @@ def _report_calls(generator) -> list[Call]:
 
 
 def _counts(generator, ahead: bool) -> np.ndarray:
-    """Draw a confusion matrix whose largest count is not in the hardest pair.
-
-    It is above the diagonal in one matrix and below in the other, so that an answer
-    that looks at one half only is found out by one of them.
-    """
+    """Draw a confusion matrix whose largest count is not in the hardest pair."""
+    # Above the diagonal in one, below in the other: who looks at one half is found out.
     matrix = generator.integers(0, 6, (8, 8)) + np.diag(generator.integers(30, 60, 8))
     one, two, three, four = generator.permutation(8)[:4]
     three, four = sorted((three, four), reverse=not ahead)

@@ -24,9 +24,8 @@ def _standardised(calls, answers, index: int) -> tuple[Call, list[np.ndarray]]:
 def _prove_of_train_only(calls, answers) -> None:
     call, found = _standardised(calls, answers, 0)
     train = call.arguments[0]
-    for name, before, after in zip(
-        ("train", "other"), call.arguments, found, strict=True
-    ):
+    tables = zip(("train", "other"), call.arguments, found, strict=True)
+    for name, before, after in tables:
         wanted = (before - train.mean(axis=0)) / train.std(axis=0)
         if not np.allclose(after, wanted, rtol=0.02, atol=0.02):
             raise Wrong(

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +29,6 @@ CODE = (
 DRAWN = "data/drawn"
 FEATURES = "data/features"
 WRITABLE = ("data", FEATURES, WORK.as_posix(), "home", "tmp")
-DEVICES = ("null", "random", "urandom")  # /dev/zero would give memory that hides
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
 TRIAL = 30  # seconds within which Python starts on any machine
@@ -61,13 +59,7 @@ def strongest_isolation() -> str:
     )
 
 
-def command(
-    kind: str,
-    disk: int,
-    pictures: dict[str, Path],
-    features: Sequence[Path],
-    user: int | None,
-) -> list[str]:
+def command(kind: str, disk: int, pictures, features, user) -> list[str]:
     """Return the command that stands before that of the worker.
 
     Parameters
@@ -113,8 +105,7 @@ def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
         The variables.
     """
     home = str(course / "home")
-    threads = {f"{name}_NUM_THREADS": "1" for name in THREADS}
-    return threads | {
+    return {
         "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
         "PYTHONPATH": str(course),
         "PYTHONHASHSEED": "0",  # the same submission gives the same grade
@@ -128,6 +119,7 @@ def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
         "COURSE_ENGINE": "framework",  # what OpenVINO converts could not be kept here
         "MPLBACKEND": "agg",
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        **{f"{library}_NUM_THREADS": "1" for library in THREADS},
         **{variable: str(folder) for variable, folder in pictures.items()},
     }
 
@@ -151,7 +143,7 @@ def inside(variable: str, folder: Path) -> Path:
     return Path("/", variable.lower(), folder.name)
 
 
-def copy_course(folder: Path, features: Sequence[Path], user: int | None) -> None:
+def copy_course(folder: Path, features, user: int | None) -> None:
     """Copy what a worker needs, for an isolation that cannot show it read-only.
 
     Parameters
@@ -188,8 +180,7 @@ def check_readable(folder: Path) -> None:
     Raises
     ------
     RuntimeError
-        If the grader is root, whose rights the worker has not, and others may not
-        open the folder.
+        As root, whose rights the worker has not, if others may not open the folder.
     """
     shut = folder.exists() and folder.stat().st_mode & 0o005 != 0o005
     if shut and os.geteuid() == 0:
@@ -203,56 +194,40 @@ def _works(kind: str) -> bool:
     """Start Python once behind these walls."""
     # An unlikely number, so that this user is nobody else.
     user = 2**30 if os.geteuid() == 0 else None
-    words = [
-        *command(kind, 1 << 20, {}, (), user),
-        sys.executable,
-        "-c",
-        "import numpy",
-    ]
+    walls = command(kind, 1 << 20, {}, (), user)
+    words = [*walls, sys.executable, "-c", "import numpy"]
     try:
-        trial = subprocess.run(
-            words, env={}, capture_output=True, timeout=TRIAL, cwd="/"
-        )
+        ran = subprocess.run(words, env={}, cwd="/", capture_output=True, timeout=TRIAL)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return trial.returncode == 0
+    return ran.returncode == 0
 
 
 def _bubblewrap(disk: int, pictures, features, user: int | None) -> list[str]:
     """Show the system and the course read-only, and nothing else of the machine."""
-    private = "--unshare-user-try --unshare-ipc --unshare-pid --unshare-net"
+    private = "--unshare-ipc --unshare-pid --unshare-net --unshare-uts"
+    rights = "--unshare-user-try"
     if user is not None:
         # Root needs no user namespace, and gives up the rest in `_become`.
-        private = "--unshare-ipc --unshare-pid --unshare-net"
-        private += " --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP"
+        rights = "--cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP"
+    shown = [(folder, inside(name, folder)) for name, folder in pictures.items()]
+    shown += [(file, COURSE / FEATURES / file.name) for file in features]
     return [
-        *f"bwrap {private} --unshare-uts --unshare-cgroup-try".split(),
+        *f"bwrap {rights} {private} --unshare-cgroup-try --proc /proc".split(),
         # With the grader dies the worker; its terminal is not the grader's.
-        *["--die-with-parent", "--new-session", "--proc", "/proc"],
-        *_system(),
-        *_course(disk),
-        *(word for at, to in _shown(pictures, features) for word in _show(at, to)),
+        *("--die-with-parent", "--new-session", *_system(), *_course(disk)),
+        *(word for pair in shown for word in _show(*pair)),
         *f"--remount-ro / --chdir {COURSE / WORK}".split(),
     ]
 
 
-def _shown(pictures: dict[str, Path], features) -> list[tuple[Path, Path]]:
-    """Pair what is shown of the pictures with its place inside."""
-    folders = [(folder, inside(name, folder)) for name, folder in pictures.items()]
-    return folders + [(file, COURSE / FEATURES / file.name) for file in features]
-
-
 def _system() -> list[str]:
     """Show programs, libraries, Python and three devices."""
-    words = _show("/usr")
-    for name in SYSTEM:
-        if os.path.islink(name):
-            words += ["--symlink", os.readlink(name), name]
-        elif os.path.isdir(name):
-            words += _show(name)
-    for name in (*SETTINGS, sys.base_prefix, sys.prefix):
-        words += _show(name)
-    for name in DEVICES:
+    words = []
+    for name in ("/usr", *SYSTEM, *SETTINGS, sys.base_prefix, sys.prefix):
+        is_link = name in SYSTEM and os.path.islink(name)
+        words += ["--symlink", os.readlink(name), name] if is_link else _show(name)
+    for name in ("null", "random", "urandom"):  # zero would give memory that hides
         words += _show(f"/dev/{name}", how="--dev-bind")
     return words
 

@@ -30,10 +30,8 @@ def send(connection: Connection, words: bytes, arrays: bytes) -> None:
     ----------
     connection : Connection
         To the other side.
-    words : bytes
-        What the two sides agree on.
-    arrays : bytes
-        From `to_bytes`.
+    words, arrays : bytes
+        What the two sides agree on, and what comes from `to_bytes`.
     """
     connection.send_bytes(words)
     connection.send_bytes(arrays)
@@ -125,10 +123,10 @@ def from_bytes(content: bytes) -> list[np.ndarray]:
     ValueError
         If the bytes are no such arrays.
     """
-    # Before it is parsed: a long header could describe millions of empty arrays.
-    if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
-        raise ValueError("gave something that is no array of numbers")
     try:
+        # Before it is parsed: a long header could describe millions of empty arrays.
+        if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
+            raise ValueError("a long header")
         found = load(content)
         arrays = [found[str(n)] for n in range(len(found))]
     except Exception as error:  # whatever a forged header makes the library raise
@@ -137,7 +135,8 @@ def from_bytes(content: bytes) -> list[np.ndarray]:
         raise ValueError(TOO_MUCH)
     for array in arrays:
         _require_numbers(array)
-    return [_plain(array) for array in arrays]
+    # Any byte but 0 becomes True: a forged 2 is neither, and comparisons disagree.
+    return [a.view(np.uint8).astype(bool) if a.dtype == bool else a for a in arrays]
 
 
 def _require_numbers(array: np.ndarray) -> None:
@@ -148,8 +147,3 @@ def _require_numbers(array: np.ndarray) -> None:
         raise ValueError(f"gave {array.size:,} numbers, more than {MAX_ELEMENTS:,}")
     if array.ndim > MAX_DIMENSIONS or max(array.shape, default=0) > MAX_ELEMENTS:
         raise ValueError(f"gave an array of an odd shape, {array.shape}")
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    """Make True of any byte but 0: a forged 2 is neither, and comparisons disagree."""
-    return array.view(np.uint8).astype(bool) if array.dtype == bool else array

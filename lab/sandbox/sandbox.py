@@ -8,15 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from lab.cells import grade_id
-from lab.sandbox.isolation import (
-    DRAWN,
-    ISOLATIONS,
-    ROOT,
-    check_readable,
-    strongest_isolation,
-)
+from lab.sandbox.isolation import DRAWN, ISOLATIONS, check_readable, strongest_isolation
 from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits, Worker
+from utils.files import ROOT
 
 LOG_TAIL = 300  # bytes of what a worker that does not start says
 
@@ -32,12 +27,11 @@ class Sandbox:
     notebook : bytes or Path
         A notebook in format 4.
     data : Path, optional
-        Folder of photographs, which the submission sees as ``COURSE_DATA``, read-only;
-        without it, the drawn sample.
+        Folder of photographs, read-only as ``COURSE_DATA``; else the drawn sample.
     limits : Limits
         What the submission may take.
     withheld : Path, optional
-        Folder of withheld pictures, which it sees as ``LAB_WITHHELD``, read-only.
+        Folder of withheld pictures, read-only as ``LAB_WITHHELD``.
     features : sequence of Path
         Files of `utils.features` that it finds in its cache, read-only.
     require : str
@@ -106,8 +100,8 @@ class Sandbox:
         Failure or None
             Why the cells could not be run; `failures` has what single cells did.
         """
-        ready = self._ready()
-        return ready if isinstance(ready, Failure) else None
+        worker = self._ready()
+        return worker if isinstance(worker, Failure) else None
 
     def call(self, function: str, arguments: tuple) -> list[np.ndarray] | Failure:
         """Call a function that the submission defines.
@@ -159,11 +153,7 @@ class Sandbox:
             if time.monotonic() > self._end:
                 return Failure(f"took more than {self._limits.total:g} s in all")
             self._worker = Worker(
-                self.isolation,
-                self._pictures,
-                self._features,
-                self._limits,
-                self._end,
+                self.isolation, self._pictures, self._features, self._limits, self._end
             )
             hello = self._worker.ask("hello")
             if not isinstance(hello, Failure):
@@ -207,10 +197,9 @@ def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
     """Return name and source of each code cell."""
     content = notebook.read_bytes() if isinstance(notebook, Path) else notebook
     try:
-        cells = list(enumerate(json.loads(content)["cells"]))
         return [
             (str(grade_id(cell)) or place, "".join(cell["source"]))
-            for place, cell in cells
+            for place, cell in enumerate(json.loads(content)["cells"])
             if cell["cell_type"] == "code"
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,23 +20,8 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from lab.sandbox.isolation import (
-    COURSE,
-    WORK,
-    command,
-    copy_course,
-    environment,
-    inside,
-)
-from lab.sandbox.messages import (
-    MAX_REASON_LETTERS,
-    TOKEN_BYTES,
-    Failure,
-    from_bytes,
-    receive,
-    send,
-    to_bytes,
-)
+from lab.sandbox import isolation, messages
+from lab.sandbox.messages import MAX_REASON_LETTERS, TOKEN_BYTES, Failure
 
 START_TIMEOUT = 60  # seconds within which Python starts on a busy machine
 HANGUP_TIMEOUT = 0.5  # seconds within which a process that hung up has ended
@@ -92,14 +76,7 @@ class Worker:
         Why it ended; empty while it lives.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        pictures: dict[str, Path],
-        features: Sequence[Path],
-        limits: Limits,
-        end: float,
-    ):
+    def __init__(self, kind, pictures, features, limits, end):
         self.log, self.reason = bytearray(), ""
         self._limits, self._end, self._deadline = limits, end, end
         self._busy_before = math.inf  # seconds computed before the request; inf: none
@@ -110,7 +87,7 @@ class Worker:
         self._user = 2**30 + secrets.randbelow(2**29) if root else None
         self._folder = None if kind == "bubblewrap" else Path(tempfile.mkdtemp())
         if self._folder:
-            copy_course(self._folder, features, self._user)
+            isolation.copy_course(self._folder, features, self._user)
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = self._start(kind, pictures, features, theirs)
@@ -121,19 +98,20 @@ class Worker:
 
     def _start(self, kind, pictures, features, channel) -> subprocess.Popen:
         """Start the program, with the channel in the place of its standard input."""
-        course = self._folder or COURSE
-        seen = pictures
-        if not self._folder:
-            seen = {name: inside(name, folder) for name, folder in pictures.items()}
-        limits = json.dumps(_kernel_limits(self._limits, self._user))
-        walls = command(kind, self._limits.disk, pictures, features, self._user)
+        course, seen = self._folder, pictures
+        if kind == "bubblewrap":
+            course = isolation.COURSE
+            seen = {name: isolation.inside(name, at) for name, at in pictures.items()}
+        limits, user = self._limits, self._user
+        walls = isolation.command(kind, limits.disk, pictures, features, user)
+        kept = json.dumps(_kernel_limits(limits, user))
         return subprocess.Popen(
-            [*walls, sys.executable, "-s", "-m", "lab.sandbox.worker", limits],
+            [*walls, sys.executable, "-s", "-m", "lab.sandbox.worker", kept],
             stdin=channel,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(course, seen),
-            cwd=self._folder / WORK if self._folder else "/",
+            env=isolation.environment(course, seen),
+            cwd=self._folder / isolation.WORK if self._folder else "/",
             start_new_session=True,
         )
 
@@ -164,8 +142,8 @@ class Worker:
         token = secrets.token_bytes(TOKEN_BYTES)
         try:
             words, arrays = _request(task, details)
-            send(self._connection, token + words, arrays)
-            words, arrays = receive(self._connection)
+            messages.send(self._connection, token + words, arrays)
+            words, arrays = messages.receive(self._connection)
             if not words.startswith(token):
                 raise ValueError("wrote into the answers")
         except ValueError as error:
@@ -284,7 +262,7 @@ def _request(task: str, details: tuple) -> tuple[bytes, bytes]:
         else:
             words.append({"array": len(arrays)})
             arrays.append(detail)
-    return json.dumps(words).encode(), to_bytes(arrays)
+    return json.dumps(words).encode(), messages.to_bytes(arrays)
 
 
 def _answer(reason: bytes, arrays: bytes) -> list[np.ndarray] | Failure:
@@ -293,7 +271,7 @@ def _answer(reason: bytes, arrays: bytes) -> list[np.ndarray] | Failure:
         text = reason[:MAX_REASON_LETTERS].decode(errors="replace")
         return Failure("".join(c if c.isprintable() else " " for c in text))
     try:
-        return from_bytes(arrays)
+        return messages.from_bytes(arrays)
     except ValueError as error:
         return Failure(str(error))
 
@@ -315,10 +293,8 @@ def _of_user(user: int) -> list[psutil.Process]:
     """List the running processes of a user."""
     return [
         process
-        for process in psutil.process_iter(["uids", "status"])
-        if process.info["uids"]
-        and process.info["uids"].real == user
-        and process.info["status"] != psutil.STATUS_ZOMBIE
+        for process in psutil.process_iter(["uids"])
+        if (uids := process.info["uids"]) and uids.real == user and _runs(process)
     ]
 
 
@@ -327,18 +303,14 @@ def _busy(group: list[psutil.Process]) -> float:
     total = 0
     for process in group:
         with suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-            total += times.children_user + times.children_system
+            total += sum(process.cpu_times()[:4])  # user, system, and the children's
     return total
 
 
 def _holds_more(group: list[psutil.Process], memory: int) -> bool:
     """Return whether processes hold more memory than this together."""
-    if sum(_resident(process) for process in group) <= memory:
-        return False
-    # Pages that processes share were counted for each; the exact sum takes longer.
-    return sum(_proportional(process) for process in group) > memory
+    # The first sum counts shared pages for each process; the exact one takes longer.
+    return all(sum(map(of, group)) > memory for of in (_resident, _proportional))
 
 
 def _resident(process: psutil.Process) -> int:

@@ -18,60 +18,34 @@ NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # where struct seccomp_data has them
 CLONE_NEWUSER, AF_UNIX, SHARED_ANONYMOUS = 0x10000000, 1, 0x21
 X32 = 0x40000000  # x86-64 system calls under other numbers begin here
 
-# The value of AUDIT_ARCH and the numbers of the system calls, from <asm/unistd.h>.
-MACHINES = {
-    "x86_64": (
-        0xC000003E,
-        {
-            "mmap": 9,
-            "shmget": 29,
-            "socket": 41,
-            "clone": 56,
-            "msgget": 68,
-            "ptrace": 101,
-            "unshare": 272,
-            "setns": 308,
-            "process_vm_readv": 310,
-            "process_vm_writev": 311,
-            "memfd_create": 319,
-            "io_uring_setup": 425,
-            "clone3": 435,
-            "memfd_secret": 447,
-        },
-    ),
-    "aarch64": (
-        0xC00000B7,
-        {
-            "unshare": 97,
-            "ptrace": 117,
-            "msgget": 186,
-            "shmget": 194,
-            "socket": 198,
-            "clone": 220,
-            "mmap": 222,
-            "setns": 268,
-            "process_vm_readv": 270,
-            "process_vm_writev": 271,
-            "memfd_create": 279,
-            "io_uring_setup": 425,
-            "clone3": 435,
-            "memfd_secret": 447,
-        },
-    ),
+# The numbers of system calls on x86_64 and on aarch64, from <asm/unistd.h>.
+CALLS = {
+    "mmap": (9, 222),
+    "shmget": (29, 194),
+    "socket": (41, 198),
+    "clone": (56, 220),
+    "msgget": (68, 186),
+    "ptrace": (101, 117),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "memfd_create": (319, 279),
+    "io_uring_setup": (425, 425),
+    "clone3": (435, 435),
+    "memfd_secret": (447, 447),
+}
+MACHINES = {  # the value of AUDIT_ARCH, and the numbers
+    "x86_64": (0xC000003E, {name: x86 for name, (x86, _) in CALLS.items()}),
+    "aarch64": (0xC00000B7, {name: arm for name, (_, arm) in CALLS.items()}),
 }
 REFUSED = (
     # A namespace of its own would give file systems without a size.
-    "unshare",
-    "setns",
+    *("unshare", "setns"),
     # Memory that no process is seen to hold, so that nobody can watch it.
-    "memfd_create",
-    "memfd_secret",
-    "shmget",
-    "msgget",
+    *("memfd_create", "memfd_secret", "shmget", "msgget"),
     # Other processes of the same user, where no namespace hides them.
-    "ptrace",
-    "process_vm_readv",
-    "process_vm_writev",
+    *("ptrace", "process_vm_readv", "process_vm_writev"),
     # Opens files and sockets without the calls that are watched here.
     "io_uring_setup",
 )
@@ -111,8 +85,7 @@ def control(option: int, *arguments) -> None:
     wide = [ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments]
     zeros = [ctypes.c_ulong(0)] * (4 - len(wide))
     if library.prctl(ctypes.c_int(option), *wide, *zeros):
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl {option} is refused here")
+        raise OSError(ctypes.get_errno(), f"prctl {option} is refused here")
 
 
 def _program(machine: str) -> bytes:
@@ -120,14 +93,16 @@ def _program(machine: str) -> bytes:
     if machine not in MACHINES:
         raise OSError(errno.ENOSYS, f"no list of system calls for {machine}")
     architecture, numbers = MACHINES[machine]
-    rules = [_refuse(numbers[name]) for name in REFUSED]
-    # The C library falls back on clone, whose flags a filter can read.
-    rules.append(_refuse(numbers["clone3"], ABSENT))
-    rules.append(_refuse_masked(numbers["clone"], 0, CLONE_NEWUSER))
-    # No network, also where no namespace takes it away.
-    rules.append(_refuse_unless(numbers["socket"], 0, AF_UNIX))
-    # Shared memory without a file can be filled and then hidden from the watcher.
-    rules.append(_refuse_masked(numbers["mmap"], 3, SHARED_ANONYMOUS))
+    rules = [
+        *[_refuse(numbers[name]) for name in REFUSED],
+        # The C library falls back on clone, whose flags a filter can read.
+        _refuse(numbers["clone3"], ABSENT),
+        _refuse_masked(numbers["clone"], 0, CLONE_NEWUSER),
+        # No network, also where no namespace takes it away.
+        _refuse_if(numbers["socket"], 0, [_step(EQUAL, AF_UNIX, yes=1)]),
+        # Shared memory without a file can be filled and then hidden from the watcher.
+        _refuse_masked(numbers["mmap"], 3, SHARED_ANONYMOUS),
+    ]
     return b"".join([_only(architecture), *rules, _step(RETURN, ALLOW)])
 
 
@@ -148,18 +123,13 @@ def _refuse(number: int, answer: int = REFUSE) -> bytes:
     return _step(EQUAL, number, no=1) + _step(RETURN, answer)
 
 
-def _refuse_unless(number: int, argument: int, value: int) -> bytes:
-    """Refuse a call if an argument is anything else."""
-    return _argument(number, argument, [_step(EQUAL, value, yes=1)])
-
-
 def _refuse_masked(number: int, argument: int, bits: int) -> bytes:
     """Refuse a call if all these bits of an argument are set."""
-    return _argument(number, argument, [_step(AND, bits), _step(EQUAL, bits, no=1)])
+    return _refuse_if(number, argument, [_step(AND, bits), _step(EQUAL, bits, no=1)])
 
 
-def _argument(number: int, argument: int, test: list[bytes]) -> bytes:
-    """Load an argument's low half, test it, and load the number again."""
+def _refuse_if(number: int, argument: int, test: list[bytes]) -> bytes:
+    """Refuse a call by a test of an argument's low half, or load the number again."""
     load = _step(LOAD, ARGUMENTS + 8 * argument)
     steps = [load, *test, _step(RETURN, REFUSE), _step(LOAD, NUMBER)]
     return _step(EQUAL, number, no=len(steps)) + b"".join(steps)

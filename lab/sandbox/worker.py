@@ -18,15 +18,8 @@ import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from lab.sandbox.messages import (
-    MAX_REASON_LETTERS,
-    TOKEN_BYTES,
-    Failure,
-    from_bytes,
-    receive,
-    send,
-    to_bytes,
-)
+from lab.sandbox import messages
+from lab.sandbox.messages import MAX_REASON_LETTERS, TOKEN_BYTES, Failure, to_bytes
 from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control, forbid
 
 NO_ARRAYS = to_bytes([])
@@ -45,7 +38,9 @@ def main() -> None:
     """Answer requests until the grader hangs up."""
     _limit(**json.loads(sys.argv[1]))
     connection = _connection()
-    shell, home = _shell(), Path.cwd()
+    config = Config(HistoryManager={"enabled": False})
+    config.InteractiveShell.colors = "nocolor"
+    shell, home = Shell.instance(config=config), Path.cwd()
     tasks = {
         "hello": lambda: NO_ARRAYS,
         "cell": lambda source: _run(shell, source),
@@ -54,11 +49,13 @@ def main() -> None:
     }
     with suppress(EOFError):
         while True:
-            words, arrays = receive(connection)
+            words, content = messages.receive(connection)
             token, request = words[:TOKEN_BYTES], json.loads(words[TOKEN_BYTES:])
-            task, *details = _with_arrays(request, from_bytes(arrays))
-            reason, arrays = _answer(tasks[task], details)
-            send(connection, token + reason, arrays)
+            arrays = messages.from_bytes(content)
+            # What is a dict refers to an array beside the words.
+            found = [arrays[d["array"]] if isinstance(d, dict) else d for d in request]
+            reason, content = _answer(tasks[found[0]], found[1:])
+            messages.send(connection, token + reason, content)
 
 
 def _limit(**limits: int) -> None:
@@ -80,18 +77,6 @@ def _connection() -> Connection:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout.reconfigure(line_buffering=True)
     return connection
-
-
-def _shell() -> Shell:
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "nocolor"
-    return Shell.instance(config=config)
-
-
-def _with_arrays(request: list, arrays: list[np.ndarray]) -> list:
-    """Put arrays into a request, where its words refer to them."""
-    return [arrays[d["array"]] if isinstance(d, dict) else d for d in request]
 
 
 def _answer(task, details: list) -> tuple[bytes, bytes]:

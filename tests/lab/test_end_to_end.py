@@ -86,7 +86,7 @@ def withheld(tmp_path):
 def test_nobody_gains_and_nobody_else_loses(tmp_path, withheld, monkeypatch):
     if strongest_isolation() != "bubblewrap":
         pytest.skip("needs bubblewrap")
-    monkeypatch.setattr(grade, "shared_features", lambda data, withheld: ())
+    monkeypatch.setattr("lab.grading.folder.shared_features", lambda data, withheld: ())
     _hand_in(tmp_path / "in")
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps({"pictures": PICTURES, "seed": 7}))

@@ -37,15 +37,12 @@ def fetch(name, folder=DATA):
 
     Parameters
     ----------
-    name : str
-        A key of `ARCHIVES`.
-    folder : str or Path
-        Where the archive and its pictures are kept.
+    name : str, a key of `ARCHIVES`
+    folder : str or Path, where the archive and its pictures are kept
 
     Returns
     -------
-    Path
-        The unpacked folder, complete.
+    Path of the unpacked folder, complete
 
     Raises
     ------
@@ -89,8 +86,7 @@ def _is_whole(archive, folder):
 
 def _count_files(folder):
     """Count the files in a folder, without hidden ones that desktops add."""
-    names = itertools.chain.from_iterable(files for _, _, files in os.walk(folder))
-    return sum(not name.startswith(".") for name in names)
+    return sum(not n.startswith(".") for _, _, names in os.walk(folder) for n in names)
 
 
 def _lock(archive, folder):
@@ -104,7 +100,6 @@ def _lock(archive, folder):
 
 
 def _provide(archive, folder):
-    """Unpack the archive that is there, or that is downloaded."""
     packed = folder / archive.file
     if not packed.exists():
         _download(archive, folder)
@@ -148,9 +143,7 @@ def _download(archive, folder):
 
 
 def _require_space(archive, folder, needed):
-    """Raise before a long job that a full disk would end."""
-    free = shutil.disk_usage(folder).free
-    if free < needed:
+    if (free := shutil.disk_usage(folder).free) < needed:
         raise ArchiveError(
             f"{archive.file}: the disk is too full, {human_size(needed)} are needed in "
             f"{folder} and {human_size(free)} are free.\nNext step: make room and run "
@@ -178,16 +171,14 @@ def _unpack(archive, folder):
 
 def _extract(packed, work):
     """Write all members of a zip or tar.gz file whose hash is the published one."""
-    title = {"desc": f"Unpacking {packed.name}", "unit": "B", "unit_scale": True}
-    is_zip = packed.suffix == ".zip"
+    size, is_zip = packed.stat().st_size, packed.suffix == ".zip"
     with (
         packed.open("rb") as file,
         zipfile.ZipFile(file) if is_zip else tarfile.open(fileobj=file) as bundle,
-        tqdm(total=packed.stat().st_size, **title) as bar,
+        tqdm(None, f"Unpacking {packed.name}", size, unit="B", unit_scale=True) as bar,
     ):
         # zipfile keeps its members inside the folder by itself.
-        members = bundle.infolist() if is_zip else _members_inside(bundle, work)
-        for member in members:
+        for member in bundle.infolist() if is_zip else _members_inside(bundle, work):
             bundle.extract(member, work)
             bar.update(file.tell() - bar.n)
         bar.update(bar.total - bar.n)
@@ -208,9 +199,8 @@ def _members_inside(bundle, work):
 
 def _set_aside(target):
     """Rename a folder that is in the way: it may hold somebody's own pictures."""
-    if not target.exists():
-        return
-    names = (target.with_name(f"{target.name}.old{n}") for n in itertools.count(1))
-    aside = next(name for name in names if not name.exists())
-    print(f"{target.name} was not whole, so not trusted: kept as {aside.name}")
-    os.replace(target, aside)
+    if target.exists():
+        names = (target.with_name(f"{target.name}.old{n}") for n in itertools.count(1))
+        aside = next(name for name in names if not name.exists())
+        print(f"{target.name} was not whole, so not trusted: kept as {aside.name}")
+        os.replace(target, aside)

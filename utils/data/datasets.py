@@ -44,9 +44,7 @@ class Pictures(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """A picture of a dataset; the path is None for one that is listed but absent."""
-
-    path: Path | None
+    path: Path | None  # None for a picture that is listed but absent
     label: int
     split: str
 
@@ -62,12 +60,10 @@ def load_cats_vs_dogs(split: str) -> Pictures:
     Parameters
     ----------
     split : {"train", "val", "test"}
-        Which part.
 
     Returns
     -------
-    Pictures
-        Cats first.
+    Pictures, cats first
 
     Raises
     ------
@@ -97,7 +93,6 @@ def load_pets(split: str) -> Pictures:
     Parameters
     ----------
     split : {"train", "val", "test"}
-        Which part.
 
     Returns
     -------
@@ -116,7 +111,11 @@ def load_pets(split: str) -> Pictures:
     folder, source = _locate(PETS, os.environ.get("COURSE_DATA", ""))
     if source == SAMPLE:
         names = [breed.name for breed in load_breeds()]
-        return _select(_sample_pets(folder, names), split, folder, names, source)
+        items = [
+            _Item(folder / line["path"], names.index(line["breed"]), line["split"])
+            for line in _sample_lines(folder)
+        ]
+        return _select(items, split, folder, names, source)
     folder = folder / "oxford-iiit-pet"
     items, names = _pets_items(folder)
     _report_absent([item for item in items if item.split == split], split)
@@ -135,8 +134,7 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
 
     Returns
     -------
-    Pictures
-        In the order of the labels, then of the file names.
+    Pictures, in the order of the labels, then of the file names
 
     Raises
     ------
@@ -152,15 +150,15 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
         raise FileNotFoundError(
             f"There is no folder {root}: give one with a folder per class."
         )
-    names = sorted(entry.name for entry in root.iterdir() if _is_class_folder(entry))
+    visible = (entry for entry in root.iterdir() if not entry.name.startswith("."))
+    names = sorted(entry.name for entry in visible if entry.is_dir())
     if len(names) < 2:
         raise ValueError(
             f"{root} has {len(names)} class folders: it needs at least 2, one for each "
             "class, with its pictures."
         )
-    return _select(
-        _class_items(root, names), split, root, names, f"own pictures: {root.name}"
-    )
+    items = _class_items(root, names)
+    return _select(items, split, root, names, f"own pictures: {root.name}")
 
 
 def load_photographs() -> Pictures:
@@ -232,10 +230,6 @@ def _course_data(dataset: str, wish: str) -> Path:
     return folder
 
 
-def _is_class_folder(entry: Path) -> bool:
-    return entry.is_dir() and not entry.name.startswith(".")
-
-
 def _class_items(root: Path, folders: list[str]) -> list[_Item]:
     """List the pictures of class folders, split by hash."""
     return [
@@ -275,11 +269,10 @@ def _pets_items(folder: Path) -> tuple[list[_Item], list[str]]:
     trainval = _read_list(folder / "annotations" / "trainval.txt")
     test = _read_list(folder / "annotations" / "test.txt")
     splits = _cut_val(trainval) | dict.fromkeys(test, "test")
-    labels = trainval | test
     files = {path.name.lower(): path for path in (folder / "images").iterdir()}
     items = [
-        _Item(files.get(f"{name}.jpg".lower()), labels[name], splits[name])
-        for name in labels
+        _Item(files.get(f"{name}.jpg".lower()), label, splits[name])
+        for name, label in (trainval | test).items()
     ]
     breeds = {label: name.rpartition("_")[0] for name, label in trainval.items()}
     return items, [breeds[label].replace("_", " ") for label in sorted(breeds)]
@@ -327,13 +320,6 @@ def _report_absent(items: list[_Item], split: str) -> None:
         )
 
 
-def _sample_pets(folder: Path, names: list[str]) -> list[_Item]:
-    return [
-        _Item(folder / line["path"], names.index(line["breed"]), line["split"])
-        for line in _sample_lines(folder)
-    ]
-
-
 def _sample_cats_vs_dogs(folder: Path) -> list[_Item]:
     """As many dogs as cats in each split, breed after breed in turn."""
     drawn = defaultdict(lambda: defaultdict(list))
@@ -341,15 +327,11 @@ def _sample_cats_vs_dogs(folder: Path) -> list[_Item]:
         drawn[line["species"], line["split"]][line["breed"]].append(line["path"])
     items = []
     for split in SPLITS:
-        cats, dogs = (_in_turn(drawn[species, split]) for species in ("cat", "dog"))
+        turns = (zip_longest(*drawn[each, split].values()) for each in ("cat", "dog"))
+        cats, dogs = (list(filter(None, chain.from_iterable(turn))) for turn in turns)
         items += [_Item(folder / path, 0, split) for path in cats]
         items += [_Item(folder / path, 1, split) for path in dogs[: len(cats)]]
     return items
-
-
-def _in_turn(breeds: dict[str, list[str]]) -> list[str]:
-    rounds = zip_longest(*breeds.values())
-    return [path for path in chain.from_iterable(rounds) if path]
 
 
 def _sample_lines(folder: Path) -> list[dict[str, str]]:
@@ -362,8 +344,7 @@ def _select(
 ) -> Pictures:
     """Keep the sound pictures of a split; the whole dataset is checked, once."""
     records = inspect([item.path for item in items if item.path], root)
-    bad = sum(bool(record.reason) for record in records.values())
-    if bad:
+    if bad := sum(bool(record.reason) for record in records.values()):
         listing = memory_folder(root).relative_to(DATA.parent) / "quarantine.csv"
         _say_once(
             f"{source}: {bad:,} of {len(records):,} pictures are in quarantine, "

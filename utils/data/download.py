@@ -17,6 +17,7 @@ CHUNK = 1 << 18  # bytes
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30  # seconds
 TRIES = 3  # in a row without a new byte, before a mirror is given up
 RETRY_PAUSE = 1  # seconds between two tries
+human_size = functools.partial(tqdm.format_sizeof, suffix="B")  # bytes, for people
 WEB_PAGE = "sent a web page instead of the archive (a dead link?)"
 
 
@@ -38,8 +39,8 @@ _silent: dict[str, str] = {}  # hosts that gave no answer in this process, and w
 class ResumingDownloader:
     """A downloader in the form that pooch takes, which goes on where one broke off.
 
-    `pooch.retrieve` would hand over a temporary file with another name each time and
-    delete it after an error; `utils.data.archives` hands over the same one again.
+    `pooch.retrieve` would hand over another temporary file each time and delete it
+    after an error; `utils.data.archives` hands over the same one again.
     """
 
     def __init__(self, archive):
@@ -50,18 +51,14 @@ class ResumingDownloader:
 
         Parameters
         ----------
-        url : str
-            One mirror.
-        output_file : str or Path
-            The part file, which may hold a beginning.
-        pooch : pooch.Pooch, optional
-            Not used; pooch passes it.
+        url : str, one mirror
+        output_file : str or Path, the part file, which may hold a beginning
+        pooch : pooch.Pooch, optional, not used; pooch passes it
 
         Raises
         ------
         Refused
-            The mirror does not serve the archive, or not to its end; what came of
-            it is kept.
+            The mirror does not serve the archive, or not to its end; what came is kept.
         NoAnswer
             The mirror cannot be reached.
         """
@@ -69,8 +66,7 @@ class ResumingDownloader:
         while True:
             resumed = _size(part) > 0
             self._receive_all(url, part)
-            mismatch = self.archive.mismatch(part)
-            if not mismatch:
+            if not (mismatch := self.archive.mismatch(part)):
                 _source(part).unlink(missing_ok=True)
                 return
             _forget(part)
@@ -79,11 +75,11 @@ class ResumingDownloader:
 
     def _receive_all(self, url, part):
         """Ask again after each break, while new bytes come."""
-        size, done = self.archive.size, _size(part)
-        title = {"desc": self.archive.file, "unit": "B", "unit_scale": True}
+        name, size = self.archive.file, self.archive.size
+        title = {"initial": _size(part), "unit": "B", "unit_scale": True}
         tries, answered = TRIES, False
         # The delay keeps the bar away until the first byte.
-        with tqdm(total=size, initial=done, delay=1e-6, **title) as bar:
+        with tqdm(None, name, size, delay=1e-6, **title) as bar:
             while (before := _size(part)) < size:
                 try:
                     self._receive(url, part, bar)
@@ -94,9 +90,10 @@ class ResumingDownloader:
                         raise
                     tries = TRIES if _size(part) > before else tries - 1
                     if tries == 0:
-                        came, whole = human_size(_size(part)), human_size(size)
-                        kept = f"{came} of {whole} are kept in {part.name}"
-                        raise Refused(f"{trouble}; {kept}") from trouble
+                        came = f"{human_size(_size(part))} of {human_size(size)}"
+                        raise Refused(
+                            f"{trouble}; {came} are kept in {part.name}"
+                        ) from trouble
                     time.sleep(RETRY_PAUSE)
 
     def _receive(self, url, part, bar):
@@ -172,7 +169,7 @@ def _cause(error):
 
 
 def _range_headers(url, part):
-    """Ask for the rest, if the file at the same mirror has not changed since."""
+    """Return what asks for the rest, if the mirror's file has not changed since."""
     if not _size(part):
         return {}
     headers = {"Range": f"bytes={_size(part)}-"}
@@ -190,9 +187,7 @@ def _range(response):
         return 0, int(length) if length else None
     told = response.headers.get("Content-Range", "")
     found = re.match(r"bytes (\d+)-\d+/(\d*)", told)
-    if not found:
-        return -1, None
-    return int(found[1]), int(found[2]) if found[2] else None
+    return (int(found[1]), int(found[2] or 0) or None) if found else (-1, None)
 
 
 def _write_source(part, url, response):
@@ -205,7 +200,6 @@ def _write_source(part, url, response):
 
 
 def _source(part):
-    """Return the path of the note beside a part file."""
     return part.with_name(f"{part.name}.json")
 
 
@@ -218,8 +212,3 @@ def _forget(part):
 def _size(part):
     """Return the size of a part file in bytes, 0 if there is none."""
     return part.stat().st_size if part.exists() else 0
-
-
-def human_size(size):
-    """Write a number of bytes for people."""
-    return tqdm.format_sizeof(size, "B")

@@ -24,21 +24,15 @@ class Animation:
 
     Parameters
     ----------
-    frames : (T, H, W, 3) float ndarray in [0, 1]
-        RGB pictures in the order of time.
-    alt : str
-        What is to be seen, for those who do not see it.
-    size : int
-        The longer side in pixels.
-    frame_seconds : float
-        How long each frame stays.
+    frames : (T, H, W, 3) float ndarray in [0, 1], RGB, in the order of time
+    alt : str, what is to be seen, for those who do not see it
+    size : int, the longer side in pixels
+    frame_seconds : float, how long each frame stays
 
     Attributes
     ----------
-    gif : bytes
-        The file.
+    gif : bytes, the file
     alt : str
-        As above.
 
     Raises
     ------
@@ -80,8 +74,7 @@ def _smallest(pictures, frame_seconds) -> bytes:
 
 def _thinned(pictures, share) -> list[Image.Image]:
     """Keep a share of the pictures, but not too few, and the first and the last."""
-    fewest = min(MIN_FRAMES, len(pictures))
-    count = max(fewest, int(share * len(pictures)))
+    count = max(min(MIN_FRAMES, len(pictures)), int(share * len(pictures)))
     chosen = np.linspace(0, len(pictures) - 1, count).round().astype(int)
     return [pictures[n] for n in chosen]
 
@@ -89,17 +82,12 @@ def _thinned(pictures, share) -> list[Image.Image]:
 def _encoded(pictures, colors, frame_seconds) -> bytes:
     # One palette for all frames, because a changing one flickers; no dithering,
     # because its noise does not compress.
-    palette = _side_by_side(pictures).quantize(colors)
-    first, *rest = (
-        picture.quantize(palette=palette, dither=Image.Dither.NONE)
-        for picture in pictures
-    )
+    side_by_side = np.concatenate([np.asarray(each) for each in pictures], axis=1)
+    palette = Image.fromarray(side_by_side).quantize(colors)
+    style = {"palette": palette, "dither": Image.Dither.NONE}
+    first, *rest = (picture.quantize(**style) for picture in pictures)
     seconds = [frame_seconds] * len(rest) + [LAST_SECONDS]
-    milliseconds = [round(1000 * duration) for duration in seconds]
-    gif, loop = io.BytesIO(), {"duration": milliseconds, "loop": 0}
+    loop = {"duration": [round(1000 * each) for each in seconds], "loop": 0}
+    gif = io.BytesIO()
     first.save(gif, "GIF", save_all=True, append_images=rest, **loop)
     return gif.getvalue()
-
-
-def _side_by_side(pictures) -> Image.Image:
-    return Image.fromarray(np.concatenate([np.asarray(p) for p in pictures], axis=1))

@@ -79,8 +79,8 @@ def plot_history(history) -> Figure:
 
 def _draw_curves(axes, panel, history) -> str:
     """Draw the curves of one panel and say how they run."""
-    curves = {start: start + panel for start in CURVES if start + panel in history}
-    curves = {start: history[name] for start, name in curves.items()}
+    starts = (start for start in CURVES if start + panel in history)
+    curves = {start: history[start + panel] for start in starts}
     highest = max(curves, key=lambda start: curves[start][-1])
     shown = []
     for start, values in curves.items():
@@ -113,7 +113,6 @@ def _set_scales(axes, xlabel, quantity) -> None:
 
 
 def _value(quantity, value) -> str:
-    """Write a value: a share in percent, others with three digits."""
     return percent(value, 1) if quantity in SHARES else f"{value:.3g}"
 
 
@@ -126,9 +125,7 @@ def plot_confusion(labels, predictions, class_names) -> Figure:
     Parameters
     ----------
     labels, predictions : (N,) int ndarray in [0, K)
-        True and predicted classes.
     class_names : sequence of K str
-        Names of the classes.
 
     Returns
     -------
@@ -149,8 +146,8 @@ def plot_confusion(labels, predictions, class_names) -> Figure:
     axes = figure.subplots()
     _draw_counts(axes, counts, cell)
     _name_classes(axes, class_names, cell)
-    right = f"{counts.trace()} of {counts.sum()} right"
-    heading = f"{right} ({percent(counts.trace() / counts.sum(), 1)})"
+    right, total = counts.trace(), counts.sum()
+    heading = f"{right} of {total} right ({percent(right / total, 1)})"
     axes.set_title(heading)
     mistakes = listed(_frequent_mistakes(counts, class_names))
     figure.alt = f"Confusion matrix of {len(classes)} classes: {heading}. " + (
@@ -168,8 +165,7 @@ def _draw_counts(axes, counts, cell) -> None:
     size = min(11, 72 * cell / (0.75 * digits))  # a digit is 0.64 of its size wide
     for row, column in np.argwhere(counts):
         color = _readable_on(picture.to_rgba(shares[row, column]))
-        number = counts[row, column]
-        axes.text(column, row, number, color=color, size=size, **CENTRED)
+        axes.text(column, row, counts[row, column], color=color, size=size, **CENTRED)
 
 
 def _name_classes(axes, class_names, cell) -> None:
@@ -216,7 +212,7 @@ def plot_curves(
     curves : dict of str to (T,) array_like, or to tuple of two of them
         Values by step, from 1 on; or a pair of where and how high.
     xlabel, ylabel : str
-        Names of the axes. A ``probability`` runs from 0 to 1, written in percent.
+        A ``probability`` runs from 0 to 1, written in percent.
     logarithmic : bool
         True makes both axes logarithmic; all numbers must be positive then.
 
@@ -282,10 +278,8 @@ def plot_budget(epsilons, successes, counts) -> Figure:
     ----------
     epsilons : (E,) float ndarray in [0, 1]
         Largest change of a value; drawn at equal distances.
-    successes : (E,) int ndarray
-        Pictures that fooled the network.
-    counts : int or (E,) int ndarray
-        Pictures that were attacked.
+    successes : (E,) int ndarray, pictures that fooled the network
+    counts : int or (E,) int ndarray, pictures that were attacked
 
     Returns
     -------
@@ -297,35 +291,28 @@ def plot_budget(epsilons, successes, counts) -> Figure:
         If an argument has another shape, type or range.
     """
     successes, counts = _checked_counts(epsilons, successes, counts)
-    shares, (lows, highs) = successes / counts, _wilson(successes, counts)
+    tests = [binomtest(*pair) for pair in zip(successes, counts, strict=True)]
+    intervals = [test.proportion_ci(method="wilson") for test in tests]
+    shares, (lows, highs) = successes / counts, np.transpose(intervals)
     names = [of_255(epsilon) for epsilon in epsilons]
     of = [f"{some} of {all_}" for some, all_ in zip(successes, counts, strict=True)]
     figure = Figure(max(4.5, 0.75 * len(names) + 1), 3)
     axes, places = figure.subplots(), range(len(names))
     bars = [shares - lows, highs - shares]
     axes.errorbar(places, shares, bars, color=BLUE, marker="o", capsize=4)
-    ticks = [f"{name}\n{number}" for name, number in zip(names, of, strict=True)]
-    axes.set_xticks(places, ticks, **TEXT)
+    axes.set_xticks(places, [*map("\n".join, zip(names, of, strict=True))], **TEXT)
     axes.set(ylabel="share fooled", ylim=(-0.02, 1.02))
     _set_scales(axes, "epsilon", "probability")
+    rows = zip(names, shares, of, lows, highs, strict=True)
     shown = [
         f"{name} {percent(share)} ({number}; {percent(low)} to {percent(high)})"
-        for name, share, number, low, high in zip(
-            names, shares, of, lows, highs, strict=True
-        )
+        for name, share, number, low, high in rows
     ]
     figure.alt = f"Share fooled by epsilon, with 95 % intervals{listed(shown, '; ')}."
     return figure
 
 
-def _wilson(successes, counts) -> np.ndarray:
-    """Return lower and upper ends of the 95 % confidence intervals."""
-    tests = [binomtest(*pair) for pair in zip(successes, counts, strict=True)]
-    return np.transpose([test.proportion_ci(method="wilson") for test in tests])
-
-
 def _check_history(history) -> None:
-    """Complain about a history that cannot be plotted."""
     lengths = {name: len(values) for name, values in history.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise ValueError(

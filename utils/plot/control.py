@@ -29,14 +29,10 @@ class Control:
         float in [0, 1], and its probability. After each step it calls
         ``watch(number, probability, image)``, with number from 1; when that raises
         KeyboardInterrupt, it ends and returns the best so far.
-    class_names : sequence of str
-        What can be chosen; `climb` gets one of them as its target.
-    still : utils.plot.Figure
-        A finished result, shown where there are no widgets.
-    weights : sequence of float
-        What can be chosen as the weight of the variation; the first is set.
-    target : str
-        The class that is set.
+    class_names : sequence of str, of which `climb` gets one as its target
+    still : utils.plot.Figure, a finished result, shown where there are no widgets
+    weights : sequence of float, of the variation, to choose from; the first is set
+    target : str, the class that is set
     steps : int
         The number of steps that is set; up to four times as many can be chosen.
 
@@ -45,8 +41,7 @@ class Control:
     panel : ipywidgets.Box
         All of these: the fields `target`, `weight` and `steps`, the buttons `start`
         and `stop`, the progress `bar`, the `message` under it, and the `picture`.
-    thread : threading.Thread or None
-        The last climb.
+    thread : threading.Thread or None, the last climb
 
     Raises
     ------
@@ -99,7 +94,6 @@ class Control:
         return self.panel._repr_mimebundle_() | data, metadata
 
     def _known(self, name) -> str:
-        """Return the class name as it is written."""
         return self.class_names[class_number(name, self.class_names)]
 
     def _start(self, button) -> None:
@@ -141,7 +135,6 @@ class Control:
             self.start.disabled, self.stop.disabled = False, True
 
     def _watch(self, stopped, target):
-        """Make the function that the climb calls after each step."""
         due = 0.0
 
         def watch(number, probability, image):

@@ -27,8 +27,7 @@ class Figure(matplotlib.figure.Figure):
 
     Parameters
     ----------
-    width, height : float
-        Size in inches, at `DPI` pixels per inch.
+    width, height : float, inches, at `DPI` pixels per inch
 
     Attributes
     ----------
@@ -54,21 +53,16 @@ def draw_best(axes, probabilities, class_names, color=BLUE) -> list[str]:
     best = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
     names = [class_names[n] for n in best]
     values = [percent(probabilities[n], 1) for n in best]
-    _draw_bars(axes, probabilities[best], names, values, color)
-    return [f"{name} {value}" for name, value in zip(names, values, strict=True)]
-
-
-def _draw_bars(axes, lengths, names, values, color) -> None:
-    """Draw bars from the top, each with its name before it and its value behind it."""
-    bars = axes.barh(range(len(lengths)), lengths, color=color)
+    places = range(len(best))  # from the top
+    bars = axes.barh(places, probabilities[best], color=color)
     axes.bar_label(bars, values, padding=4, fontsize=SMALL)
-    labels = [wrapped(name) for name in names]
-    axes.set_yticks(range(len(lengths)), labels, **TEXT)
+    axes.set_yticks(places, [*map(wrapped, names)], **TEXT)
     axes.set_xlim(0, 1)
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.xaxis.set_visible(False)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
+    return [f"{name} {value}" for name, value in zip(names, values, strict=True)]
 
 
 def of_255(value) -> str:

@@ -8,6 +8,7 @@ from utils.checks import (
     require_images,
     require_length,
     require_probabilities,
+    require_same_shape,
 )
 from utils.plot.figure import (
     BLUE,
@@ -37,12 +38,9 @@ def show_images(images, titles=None, columns=4) -> Figure:
 
     Parameters
     ----------
-    images : (N, H, W, 3) float ndarray in [0, 1]
-        RGB pictures.
+    images : (N, H, W, 3) float ndarray in [0, 1], RGB
     titles : sequence of N str, optional
-        What stands above each picture.
-    columns : int
-        Pictures in a row.
+    columns : int, pictures in a row
 
     Returns
     -------
@@ -75,12 +73,9 @@ def surest_mistakes(labels, probabilities, count=8) -> np.ndarray:
 
     Parameters
     ----------
-    labels : (N,) int ndarray in [0, K)
-        True classes.
+    labels : (N,) int ndarray in [0, K), the true classes
     probabilities : (N, K) float ndarray in [0, 1]
-        One row per picture.
-    count : int
-        Mistakes at most.
+    count : int, mistakes at most
 
     Returns
     -------
@@ -99,12 +94,9 @@ def show_mistakes(images, labels, probabilities, class_names) -> Figure:
     ----------
     images : (M, H, W, 3) float ndarray in [0, 1]
         RGB, the pictures that `surest_mistakes` names, in its order.
-    labels : (N,) int ndarray in [0, K)
-        True classes of all pictures.
-    probabilities : (N, K) float ndarray in [0, 1]
-        One row per picture, which sums to 1.
+    labels : (N,) int ndarray in [0, K), the true classes of all pictures
+    probabilities : (N, K) float ndarray in [0, 1], whose rows sum to 1
     class_names : sequence of K str
-        Names of the classes.
 
     Returns
     -------
@@ -152,12 +144,10 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     maps : sequence of (H, W, C) float ndarray
         Feature maps of one picture, first layers first. Any range: each map runs from
         dark (its lowest value) to light (its highest).
-    titles : sequence of str, optional
-        One name per depth.
+    titles : sequence of str, optional, one for each depth
     image : (H, W, 3) float ndarray in [0, 1], optional
         The picture itself, shown first.
-    per_depth : int
-        Channels of each depth.
+    per_depth : int, channels of each depth
 
     Returns
     -------
@@ -168,7 +158,11 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    maps = _checked_maps(maps)
+    if not len(maps):
+        raise ValueError("maps is empty, expected one array for each depth.")
+    maps = [
+        require_floats(f"maps[{n}]", each, "(H, W, C)") for n, each in enumerate(maps)
+    ]
     if titles is None:
         titles = [f"depth {n}" for n in range(1, len(maps) + 1)]
     require_length("titles", titles, len(maps))
@@ -194,19 +188,13 @@ def _draw_depth(row, values, title) -> str:
     for axes, channel in zip(row, channels, strict=False):
         axes.imshow(values[..., channel], cmap=MAP_COLORS, interpolation="nearest")
         axes.set_title(f"channel {channel}", fontsize=SMALL)
-    for axes in row:
-        _clear(axes)
+    for axes in row:  # no scales, no frame, but room for the name of the row
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
     size = f"{height} × {width} × {count}"
     label = f"{wrapped(title, 16)}\n{size}"
     row[0].set_ylabel(label, rotation=0, ha="right", va="center", **TEXT)
     return f"{title} ({size}), channels {', '.join(map(str, channels))}"
-
-
-def _clear(axes) -> None:
-    """Take away scales and frame, but not the name of the row."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
 
 
 def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
@@ -217,11 +205,9 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
     probabilities : (K,) float ndarray in [0, 1]
         They sum to 1. With fewer than five classes, all are shown.
     class_names : sequence of K str
-        Names of the classes.
     image : (H, W, 3) float ndarray in [0, 1], optional
         The picture, shown beside the bars.
     title : str, optional
-        What stands above.
 
     Returns
     -------
@@ -256,12 +242,10 @@ def show_attack(
 
     Parameters
     ----------
-    original, adversarial : (H, W, 3) float ndarray in [0, 1]
-        RGB pictures.
+    original, adversarial : (H, W, 3) float ndarray in [0, 1], RGB
     probabilities : (2, K) float ndarray in [0, 1]
         Of the original and of the adversarial picture; each row sums to 1.
     class_names : sequence of K str
-        Names of the classes.
     amplify : float
         How many times larger than it is the difference is drawn. Grey is no change;
         what leaves [0, 1] is clipped.
@@ -281,7 +265,8 @@ def show_attack(
     adversarial = require_images("adversarial", adversarial, "(H, W, 3)")
     probabilities = require_probabilities(probabilities, class_names, dimensions=2)
     require_length("probabilities", probabilities, 2)
-    difference = _difference(original, adversarial)
+    require_same_shape("adversarial", adversarial, "original", original)
+    difference = adversarial.astype(float) - original
     shown = (0.5 + amplify * difference).clip(0, 1)
     figure = Figure(3.5 * PICTURE, 2.5 * PICTURE)
     above, below = figure.subfigures(2, 1, height_ratios=[1.3, 1])
@@ -298,23 +283,3 @@ def show_attack(
     most = of_255(abs(difference).max())
     figure.alt = f"An attack, largest change {most}; {'; '.join(best)}."
     return figure
-
-
-def _difference(original, adversarial) -> np.ndarray:
-    """Describe what was added to a picture."""
-    if original.shape != adversarial.shape:
-        raise ValueError(
-            f"adversarial has shape {adversarial.shape}, expected that of original, "
-            f"{original.shape}: compare pictures of one size."
-        )
-    return adversarial.astype(float) - original
-
-
-def _checked_maps(maps) -> list[np.ndarray]:
-    """Return the maps of each depth, or say what is wrong."""
-    if not len(maps):
-        raise ValueError("maps is empty, expected one array for each depth.")
-    return [
-        require_floats(f"maps[{n}]", values, "(H, W, C)")
-        for n, values in enumerate(maps)
-    ]

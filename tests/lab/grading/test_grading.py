@@ -120,7 +120,7 @@ class FakeSandbox:
 def fake(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", FakeSandbox)
     monkeypatch.setattr(FakeSandbox, "runs", 0)
-    monkeypatch.setattr(grade, "shared_features", lambda data, withheld: ())
+    monkeypatch.setattr("lab.grading.folder.shared_features", lambda data, withheld: ())
 
 
 @pytest.fixture
@@ -432,7 +432,7 @@ def _assert_one_grade_each(tmp_path, setting, students):
 
 def test_the_command_refuses_weaker_isolation_if_told_so(tmp_path, monkeypatch, capsys):
     _hand_in(tmp_path)
-    monkeypatch.setattr(grade, "strongest_isolation", lambda: "rlimits")
+    monkeypatch.setattr("lab.grading.folder.strongest_isolation", lambda: "rlimits")
     assert grade.main(_command(tmp_path, "--require-isolation")) == 1
     assert "bubblewrap does not work here" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

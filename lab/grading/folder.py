@@ -1,0 +1,124 @@
+"""Grade a folder of submissions, many at once, on one machine or a cluster."""
+
+import argparse
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from signal import SIGKILL
+
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
+from lab.grading.features import shared_features
+from lab.grading.grading import digest, grade_submission
+from lab.grading.record import Record, Setting, isolations
+from lab.grading.submissions import Submission, find_submissions
+from lab.questions.predictions import score_predictions
+from lab.sandbox.isolation import ISOLATIONS, strongest_isolation
+from lab.sandbox.supervisor import Limits
+from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control
+from utils.command import Problem
+from utils.training.cluster import spread
+
+WALL_FACTOR = 5  # times as long as it may compute, a cell may take: others compute too
+
+
+def grade_folder(options: argparse.Namespace) -> None:
+    """Grade every submission, and write the reports.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        What the parser of `lab.grade` read.
+
+    Raises
+    ------
+    Problem
+        Something named there is not as it should be, or a process was killed.
+    """
+    from lab.grading.feedback import write_reports  # slow, and the workers need it not
+
+    setting = _setting(options)
+    submissions = find_submissions(options.submissions.resolve())
+    setting = setting._replace(features=shared_features(setting.data, setting.withheld))
+    try:
+        with spread(options.scheduler):
+            records = _grade_each(submissions, setting, options)
+    except TerminatedWorkerError:
+        raise Problem(
+            "A process of the grader was killed, perhaps for want of memory. The same "
+            "command goes on from here; --jobs 1 takes the least memory."
+        ) from None
+    write_reports(records, options.out)
+    if options.gradebook:
+        from lab.grading.gradebook import write_gradebook  # slow too
+
+        write_gradebook(records, submissions, options.gradebook)
+    flagged = sum(bool(record.flags) for record in records)
+    print(
+        f"{len(records)} graded, {flagged} flagged for a person. Isolation: "
+        f"{', '.join(isolations(records))}. See {options.out / 'class.html'}."
+    )
+
+
+def _grade_each(submissions, setting: Setting, options) -> list[Record]:
+    """Grade many at once, in any order; give the records in that of the submissions."""
+    grade = grade_submission if options.scheduler else partial(_grade_for, os.getpid())
+    # One at a time goes to whoever is free, also to a worker that joins late; batches
+    # would be sized by what is graded already, which takes no time.
+    ways = {"return_as": "generator_unordered", "pre_dispatch": "all", "batch_size": 1}
+    workers = Parallel(options.jobs, **ways)
+    records = workers(delayed(grade)(each, setting) for each in submissions)
+    bar = tqdm(records, "Grading", len(submissions), unit="submission")
+    order = {submission.name: n for n, submission in enumerate(submissions)}
+    return sorted(bar, key=lambda record: order[record.name])
+
+
+def _grade_for(grader: int, submission: Submission, setting: Setting) -> Record:
+    """Grade one submission in a process that does not outlive the grader's."""
+    if os.getpid() != grader:
+        if sys.platform == "linux":
+            control(PR_SET_PDEATHSIG, SIGKILL)
+        if os.getppid() != grader:
+            sys.exit("the grader has ended")
+    return grade_submission(submission, setting)
+
+
+def _setting(options: argparse.Namespace) -> Setting:
+    """Read the answers and make sure of the isolation."""
+    require = ISOLATIONS[0] if options.require_isolation else ISOLATIONS[-1]
+    if options.require_isolation and strongest_isolation() != require:
+        raise Problem(
+            f"{require} does not work here, so nothing was graded. On Debian and "
+            f"Ubuntu: apt install {require}."
+        )
+    for folder in filter(None, (options.data, options.withheld)):
+        if not folder.is_dir():
+            raise Problem(f"{folder} is no folder: name one with pictures.")
+    content, seed, pictures = _read_answers(options.answers)
+    questions = sorted(Path(__file__).parents[1].glob("questions/*.py"))
+    version = digest(*(path.read_bytes() for path in questions), content)
+    # Other machines of a cluster have another current folder.
+    records = options.out.resolve() / "records"
+    folders = [each and each.resolve() for each in (options.data, options.withheld)]
+    limits = Limits(busy=options.seconds, wall=WALL_FACTOR * options.seconds)
+    return Setting(
+        records, version, seed, pictures, *folders, require=require, limits=limits
+    )
+
+
+def _read_answers(path: Path) -> tuple[bytes, int, dict[str, str]]:
+    """Read the seed and the true breeds."""
+    try:
+        content = path.read_bytes()
+        answers = json.loads(content)
+        seed, pictures = abs(int(answers["seed"])), dict(answers["pictures"])
+        score_predictions("", pictures)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Problem(
+            f"{path} is not what python -m lab.withhold wrote ({error!r})."
+        ) from None
+    return content, seed, pictures
