@@ -7,6 +7,9 @@ from utils.languages import LANGUAGES
 
 SPACES = "\u00a0\u2009\u202f"  # that do not break a number
 NUMBER = re.compile(rf"\d+(?:[.,{SPACES}]\d+)*")
+# A number that tools.numbers fills, and which result it is: a comment after it, since
+# one at the beginning of a line would end the paragraph.
+MARKER = re.compile(rf"(?P<number>{NUMBER.pattern})?<!--(?P<name>[^\s>]+?)-->")
 
 
 def numbers(prose: str, language: str) -> list[str]:
@@ -38,9 +41,11 @@ def section_hash(section: str) -> str:
     Returns
     -------
     str
-        The first 12 hexadecimal digits of the SHA-256 of the stripped text.
+        The first 12 hexadecimal digits of the SHA-256 of the stripped text. Of
+        results (`MARKER`), the name counts and not the number, which a new run changes.
     """
-    return sha256(section.strip().encode()).hexdigest()[:12]
+    text = MARKER.sub(r"<!--\g<name>-->", section.strip())
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def language_bar(name: str) -> str:

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 from tools.languages import language_bar, numbers, section_hash
+from tools.numbers import filled
 from utils.command import attempt
 from utils.files import write_text
 from utils.languages import LANGUAGES
-from utils.quiz import QUIZZES, folded, ids, languages, load
+from utils.quiz import QUIZZES, RESULT, folded, ids, languages, read
+from utils.results import read_results
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,14 +37,14 @@ def stale(id: str, language: str) -> list[str]:
     Parameters
     ----------
     id, language : str
-        As in `load`.
+        As in `read`.
 
     Returns
     -------
     list of str
         What is wrong, a line each; empty if the translation is up to date.
     """
-    english, translation = load(id), load(id, language)
+    english, translation = read(id), read(id, language)
     if _outline(english) != _outline(translation):
         return ["the questions, their answers or the correct ones are not in step"]
     found, parts = [], zip(_parts(english), _parts(translation), strict=True)
@@ -60,7 +62,7 @@ def stamp(id: str, language: str) -> None:
     Parameters
     ----------
     id, language : str
-        As in `load`.
+        As in `read`.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def stamp(id: str, language: str) -> None:
         It has other questions or answers than the English quiz, or other correct
         ones; the file is left as it was.
     """
-    english, translation = load(id), load(id, language)
+    english, translation = read(id), read(id, language)
     if language == "en" or _outline(english) != _outline(translation):
         raise ValueError(
             f"{id}.{language}.json is not stamped: it needs the ids, the number of "
@@ -87,17 +89,18 @@ def markdown(id: str, language: str = "en") -> str:
     Parameters
     ----------
     id, language : str
-        As in `load`.
+        As in `read`.
 
     Returns
     -------
     str
     """
-    quiz = load(id, language)
+    quiz = read(id, language)
     paragraphs = [f"# {quiz['title']}", language_bar(f"{id}.md"), quiz["introduction"]]
     for number, question in enumerate(quiz["questions"], 1):
         paragraphs += [f"## {number}", question["question"], folded(question)]
-    return "\n\n".join(paragraphs) + "\n"
+    page = RESULT.sub(r"<!--\1-->", "\n\n".join(paragraphs) + "\n")
+    return filled(page, language, read_results())
 
 
 def markdown_path(id: str, language: str = "en") -> Path:

@@ -13,9 +13,10 @@ from nbconvert import HTMLExporter
 
 from tools.notebook import execute
 from tools.report import Run, split_at_markers, tables, write_report
+from tools.results import record
 from utils.command import Problem, attempt
 from utils.files import ROOT, write_text
-from utils.results import results_of
+from utils.results import RESULTS, results_of
 
 NOTEBOOKS = ROOT / "notebooks"
 BUILD = ROOT / "build"
@@ -85,7 +86,9 @@ def _run(options: argparse.Namespace) -> None:
     print(f"\n{tables(runs)}\n\nThe pages are in {BUILD}.")
     if options.report:
         write_report(runs, README)
-        print(f"The results are in {README}.")
+        record(runs)
+        print(f"The results are in {README} and {RESULTS}.")
+        print("The other pages quote them after: python -m tools.numbers")
 
 
 def _require_report(notebooks: list[Path]) -> None:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from tools import quizzes
-from tools.languages import language_bar, numbers, section_hash
+from tools.languages import MARKER, language_bar, numbers, section_hash
 from tools.markdown import Section, prose, render, sections
 from utils import quiz
 from utils.files import ROOT, write_text
@@ -247,6 +247,7 @@ def _parts(section: Section, own: str, other: str) -> dict[str, Counter]:
     return {
         "code": Counter(block.get_text() for block in page.select("pre")),
         "code in a line": Counter(span.get_text() for span in spans),
+        "result": Counter(m["name"] for m in MARKER.finditer(section.text)),
         "number": Counter(numbers(prose(page), own)),
         "link": Counter(_target(link, other) for link in links),
         "picture": Counter(picture.get("src", "") for picture in page.select("img")),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -16,12 +17,14 @@ from jsonschema.exceptions import best_match
 from utils.command import attempt
 from utils.files import ROOT
 from utils.languages import LANGUAGES
+from utils.results import quote, read_results
 
 QUIZZES = ROOT / "notebooks" / "quiz"
 RIGHT, WRONG = "✓", "✗"  # the same in every language
 WIDTH = 88  # characters, of a line in the terminal
 # A text means the same in HTML, in Markdown and in jupyterquiz, which has formulas.
 TEXT = {"type": "string", "pattern": r"^(?=\S)[^<>&*_`$\[\]\\\n\t]+$"}
+RESULT = re.compile(r"\{([\w.:%-]+)\}")  # {bench.vgg-16:.1f}, of utils.results
 HASH = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
 
 
@@ -81,6 +84,32 @@ def _ask_named(id: str | None, language: str) -> None:
 
 
 def load(id: str, language: str = "en") -> dict:
+    """Read a quiz and check it, and write the results into it that it quotes.
+
+    Parameters
+    ----------
+    id, language : str
+        As in `read`.
+
+    Returns
+    -------
+    dict
+        As in `SCHEMA`, with numbers in place of the names of results.
+
+    Raises
+    ------
+    ValueError
+        As in `read`, or there is no such result.
+    """
+    text, results = json.dumps(read(id, language)), read_results()
+    try:
+        text = RESULT.sub(lambda name: quote(name[1], results, language), text)
+    except ValueError as error:
+        raise ValueError(f"{id}.{language}.json: {error}") from None
+    return json.loads(text)
+
+
+def read(id: str, language: str = "en") -> dict:
     """Read a quiz and check it.
 
     Parameters

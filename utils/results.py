@@ -1,11 +1,15 @@
-"""Key results of a notebook: shown in it, and read by the tools."""
+"""Key results: of a notebook, shown in it, and of all, in notebooks/results.json."""
 
 import html
+import json
 import math
 from numbers import Integral, Real
 
 from IPython.display import display
 
+from utils.files import ROOT
+
+RESULTS = ROOT / "notebooks" / "results.json"
 MIME = "application/vnd.idealcat.results+json"
 
 
@@ -48,6 +52,52 @@ def results_of(notebook) -> dict[str, str | bool | int | float]:
     outputs = (o for cell in notebook.cells for o in cell.get("outputs", []))
     found = [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
     return dict(found[-1]) if found else {}
+
+
+def read_results() -> dict[str, dict]:
+    """Read the file of everything that was measured for the pages.
+
+    Returns
+    -------
+    dict
+        Sections (drawn, photographs, bench) of entries by name, each with its value
+        and the command that measures it.
+    """
+    return json.loads(RESULTS.read_text(encoding="utf-8"))
+
+
+def quote(name: str, results: dict[str, dict], language: str) -> str:
+    """Write a result as a page in some language quotes it.
+
+    Parameters
+    ----------
+    name : str
+        Section, entry and perhaps a format of Python, as in
+        ``bench.vgg-16:.1f``; after ``%`` the page itself writes the sign.
+    results : dict
+        From `read_results`.
+    language : str
+        "en", or one with a decimal comma.
+
+    Returns
+    -------
+    str
+        A number.
+
+    Raises
+    ------
+    ValueError
+        There is no such result, or the format does not fit it.
+    """
+    key, _, spec = name.partition(":")
+    section, _, entry = key.partition(".")
+    if entry not in results.get(section, {}):
+        raise ValueError(f"there is no result {key} in {RESULTS.name}")
+    try:
+        text = format(results[section][entry]["value"], spec).removesuffix("%")
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return text if language == "en" else text.replace(".", ",")
 
 
 def _plain(name: str, value) -> str | bool | int | float:

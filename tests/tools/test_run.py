@@ -12,6 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import run
+from utils import results
 
 ROOT = run.ROOT
 HERE = f"""\
@@ -49,7 +50,9 @@ def course(tmp_path, monkeypatch):
     for name, place in {"NOTEBOOKS": "notebooks", "BUILD": "build"}.items():
         monkeypatch.setattr(run, name, tmp_path / place)
     monkeypatch.setattr(run, "README", tmp_path / "README.md")
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
     (tmp_path / "notebooks").mkdir()
+    results.RESULTS.write_text('{"photographs": {}, "bench": {}}')
     return tmp_path
 
 
@@ -222,3 +225,6 @@ def test_a_report_runs_all_notebooks_and_rewrites_the_readme(course, monkeypatch
     write(course, "A", "# Cats", HERE, 'show_results(source="photographs", score=0.9)')
     assert run.main(["--report"]) == 0
     assert "| score    | 0.9         |" in run.README.read_text()
+    known = results.read_results()
+    assert known["photographs"]["a.score"]["value"] == 0.9
+    assert "bench" in known
