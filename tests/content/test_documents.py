@@ -156,7 +156,7 @@ def test_document(path, rule):
 SOUND = """# Cats
 
 ![A grey cat](images/dog.png) [The lab](../lab/README.md#hand-in) and [dogs](#two-dogs),
-[lesson 1](TransferLearningTF.ipynb#1-Data). <img src="images/dog.png" alt="A dog">
+[lesson 1](TransferLearningTF.ipynb#5-Report). <img src="images/dog.png" alt="A dog">
 [![A zebra](images/ideal-zebra.png)](https://a.org) `https://code.org` [code](../utils)
 
 ## Two dogs
@@ -180,7 +180,7 @@ PLANTED = [
     (shows_no_addresses, "`https://code.org`", "https://code.org"),
     (has_no_broken_links, "#two-dogs", "#two-cats"),
     (has_no_broken_links, "#hand-in", "#hand-out"),
-    (has_no_broken_links, "#1-Data", "#1-data"),
+    (has_no_broken_links, "#5-Report", "#5-report"),
     (has_no_broken_links, "TransferLearningTF", "transferlearningtf"),
     (has_no_broken_links, 'src="images/dog.png"', 'src="images/no-dog.png"'),
     (has_no_broken_links, "../utils", "../../utils"),

@@ -21,8 +21,10 @@ from utils.results import MIME, results_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-DEFINITIONS = ast.FunctionDef, ast.Import, ast.ImportFrom
-EXEMPT = 0.599  # of the code cells need no check: most steps print nothing
+FRAMEWORK = ["framework"]  # the tag of cells in which twins differ
+FRAMEWORK_PROSE = 1 / 3  # of the cells of prose may be about one framework
+DEFINITIONS = ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom
+EXEMPT = 0.4  # of the code cells show something that needs no check
 CELL_LINES, MEDIAN_LINES, BODY_LINES = 15, 8, 14
 BYTES = 4_000_000
 AGREE = 0.01  # one point of accuracy, between twins with a frozen backbone
@@ -105,6 +107,11 @@ def is_checked(cell: NotebookNode) -> bool:
     return asserts(cell) or bool(compared and any(map(says_something, cell.outputs)))
 
 
+def is_silent(cell: NotebookNode) -> bool:
+    """Tell whether a cell shows nothing; the next checkpoint covers what it made."""
+    return not (cell.outputs or asserts(cell) or "nbval-check-output" in tags(cell))
+
+
 def body_lines(function: ast.FunctionDef) -> int:
     first = function.body[1 if ast.get_docstring(function) else 0 :]
     return first[-1].end_lineno - first[0].lineno + 1 if first else 0
@@ -178,7 +185,7 @@ def checks_most_cells(notebook):
     exempt = [
         number
         for number, cell in enumerate(code, 1)
-        if not (only_defines(cell) or is_checked(cell))
+        if not (is_silent(cell) or only_defines(cell) or is_checked(cell))
     ]
     if len(exempt) > EXEMPT * len(code):
         yield f"{len(exempt)} of {len(code)} code cells are not checked: {exempt}"
@@ -234,35 +241,34 @@ def stays_small(notebook):
         yield f"it has {size:,} bytes, over {BYTES:,}"
 
 
+def shares_most_of_its_prose(notebook):
+    prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    count = sum("framework" in tags(cell) for cell in prose)
+    if count > FRAMEWORK_PROSE * len(prose):
+        yield f"{count} of {len(prose)} cells of prose are tagged framework"
+
+
 # Rules of twins
 
 
 def have_the_same_headings(one, other):
-    # The title names the framework.
-    pairs = zip(
-        all_headings(one.cells)[1:], all_headings(other.cells)[1:], strict=False
-    )
+    both = [[h for h in all_headings(n.cells) if h[0] > 1] for n in (one, other)]
+    pairs = zip(*both, strict=False)  # the title names the framework
     for (_, a), (_, b) in (pair for pair in pairs if pair[0] != pair[1]):
         yield f"the heading {a} faces {b}"
-    if len(all_headings(one.cells)) != len(all_headings(other.cells)):
+    if len(both[0]) != len(both[1]):
         yield "one has more headings"
 
 
-def say_the_same(one, other):
-    """Compare the prose, but for what is said of a framework's own functions."""
-    prose, others = (
-        [
-            cell.source
-            for cell in notebook.cells
-            if cell.cell_type == "markdown" and "framework" not in tags(cell)
-        ]
-        for notebook in (one, other)
-    )
-    if len(prose) != len(others):
-        yield f"one has {len(prose)} common cells of prose, the other {len(others)}"
-    for a, b in zip(prose, others, strict=False):
-        if a != b:
-            yield f"prose differs without the tag framework: {a[:60]!r} and {b[:60]!r}"
+def differ_only_in_framework_cells(one, other):
+    """Code is each framework's own; what is not tagged is the same in both."""
+    a, b = ([c for c in n.cells if "framework" not in tags(c)] for n in (one, other))
+    if len(a) != len(b):
+        yield f"{len(a)} and {len(b)} cells are without the tag framework"
+    for number, (x, y) in enumerate(zip(a, b, strict=False)):
+        if (x.cell_type, x.source, tags(x)) != (y.cell_type, y.source, tags(y)):
+            yield f"shared cell {number} differs: {x.source[:60]!r}"
+            return  # what follows may be shifted only
 
 
 def have_results_that_agree(one, other):
@@ -293,11 +299,12 @@ RULES = [
     uses_what_the_course_offers,
     names_no_place_of_a_machine,
     stays_small,
+    shares_most_of_its_prose,
 ]
 TWIN_RULES = [
     belong_together,
     have_the_same_headings,
-    say_the_same,
+    differ_only_in_framework_cells,
     have_results_that_agree,
 ]
 
@@ -338,10 +345,13 @@ def sound() -> NotebookNode:
     picture = {"image/png": "AAAA/home/AAAA", "text/plain": "<Figure size 1x1>"}
     alt = {"image/png": {"alt": "A drawn cat"}}
     table = {MIME: {"source": SAMPLE, "accuracy": 0.97}, "text/plain": "accuracy 0.97"}
+    loaded = new_output("stream", text="3\n")
     cells = [
         new_markdown_cell("# Cats\n\nWhat we build.\n\n```\n# no heading\n```"),
         new_markdown_cell("## 1 Data\n\nPictures of pets. See https://a.org/home/b."),
-        code("def load(split: int = 3):\n    return split\nload()", tag=["framework"]),
+        code(
+            "def load(split: int = 3):\n    print(split)\nload()", loaded, tag=FRAMEWORK
+        ),
         code("print(2)", new_output("stream", text="2\n"), tag=["nbval-check-output"]),
         code("show()", new_output("display_data", picture, metadata=alt)),
         code("assert load() == 3"),
@@ -397,7 +407,7 @@ PLANTED = [
     ),
     (checks_most_cells, lambda n: n.cells[3].metadata.tags.clear()),
     (checks_most_cells, lambda n: n.cells[3].outputs.clear()),
-    (checks_most_cells, lambda n: n.cells[5].update(source="load() == 3  # assert")),
+    (checks_most_cells, lambda n: n.cells[7].update(source="load() == 3  # assert")),
     (describes_every_picture, lambda n: n.cells[4].outputs[0].metadata.clear()),
     (
         describes_every_picture,
@@ -434,14 +444,20 @@ PLANTED = [
         stays_small,
         lambda n: n.cells[4].outputs[0].data.update({"image/png": "A" * BYTES}),
     ),
+    (
+        shares_most_of_its_prose,
+        lambda n: [cell.metadata.update(tags=["framework"]) for cell in n.cells],
+    ),
 ]
 TWIN_PLANTED = [
     (belong_together, lambda n: n.metadata.course.update(lesson=2)),
     (have_the_same_headings, lambda n: n.cells[6].update(source="## 2 Result\n\nA")),
     (have_the_same_headings, lambda n: n.cells.append(n.cells[8])),
-    (say_the_same, lambda n: n.cells.pop(8)),
-    (say_the_same, lambda n: n.cells[1].update(source="## 1 Data\n\nOther words.")),
-    (say_the_same, lambda n: n.cells[1].metadata.update(tags=["framework"])),
+    (differ_only_in_framework_cells, lambda n: n.cells.pop(4)),
+    (differ_only_in_framework_cells, lambda n: n.cells[4].update(cell_type="markdown")),
+    (differ_only_in_framework_cells, lambda n: n.cells[4].update(source="show() ")),
+    (differ_only_in_framework_cells, lambda n: n.cells[0].update(source="# Cats")),
+    (differ_only_in_framework_cells, lambda n: n.cells[2].metadata.tags.clear()),
     (
         have_results_that_agree,
         lambda n: n.cells[7].outputs[0].data[MIME].update(accuracy=0.95),
