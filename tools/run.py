@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -82,7 +83,11 @@ def _run(options: argparse.Namespace) -> None:
     if options.report:
         _require_report(options.notebooks)
     lessons = _find_lessons(options.notebooks)
-    runs = [_run_lesson(*lesson, options.save) for lesson in lessons]
+    with tempfile.TemporaryDirectory() as empty:
+        environment = os.environ | (OFFLINE if options.save else {})
+        if options.save or options.report:  # times begin with a cold cache
+            environment["COURSE_CACHE"] = empty
+        runs = [_run_lesson(*lesson, environment, options.save) for lesson in lessons]
     print(f"\n{tables(runs)}\n\nThe pages are in {BUILD}.")
     if options.report:
         write_report(runs, README)
@@ -104,10 +109,12 @@ def _require_report(notebooks: list[Path]) -> None:
     split_at_markers(README)
 
 
-def _run_lesson(number: int, path: Path, save: bool) -> Run:
+def _run_lesson(
+    number: int, path: Path, environment: dict[str, str], save: bool
+) -> Run:
     notebook, start = _read(path), time.monotonic()
     try:
-        execute(notebook, path, os.environ | (OFFLINE if save else {}))
+        execute(notebook, path, environment)
     except Problem as problem:
         write_html(notebook, path)
         raise Problem(f"{problem}\nWhat ran before it: {_page(path)}") from None
