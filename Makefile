@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: run test jupyter report figures bench lab translations .venv create install
+.PHONY: run test jupyter report figures bench lab translations site .venv create install
 
 run: .venv
 	@$(VENV_PYTHON) -m tools.run
@@ -28,6 +28,9 @@ bench: .venv
 # nbgrader looks for alembic beside it on the path.
 lab: .venv
 	cd lab && PATH="$(CURDIR)/.venv/bin:$$PATH" ../$(VENV_PYTHON) -m nbgrader generate_assignment pets --no-db --force
+
+site: .venv
+	@$(VENV_PYTHON) -m tools.site
 
 translations: .venv
 	@$(VENV_PYTHON) -m tools.translations
