@@ -67,7 +67,8 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_outside(built):
 
 def test_every_page_names_its_language_and_every_picture_has_words(built):
     for path in built.glob("*/**/*.html"):
-        assert page(path).html["lang"] == path.relative_to(built).parts[0]
+        folder = path.relative_to(built).parts[0]
+        assert page(path).html["lang"] == folder.replace("slides", "en")
         assert all(image.get("alt") for image in page(path).find_all("img")), path
 
 
@@ -103,6 +104,15 @@ def test_notebooks_keep_their_figures_and_can_be_opened(built):
 def test_formulas_need_no_script(built):
     tricks = page(built / "en" / "notebooks" / "TrainingTricks.html")
     assert len(tricks.find_all("math")) > 20
+
+
+def test_every_slide_has_a_heading_and_is_short(built):
+    slides = page(built / "slides" / "README.html").select(".slides section")
+    leaves = [slide for slide in slides if not slide.find("section")]
+    assert len(leaves) > 10
+    for slide in leaves:
+        assert slide.find(["h1", "h2"])
+        assert len(slide.get_text().split()) < 60
 
 
 def test_the_site_stays_light(built):

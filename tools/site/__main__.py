@@ -38,11 +38,12 @@ def _build(languages: list[str]) -> None:
     shutil.rmtree(part, ignore_errors=True)
     for language in languages:
         print(f"{LANGUAGES[language]} ...", flush=True)
-        _run_sphinx(language, part / language)
+        _run_sphinx(language, part / language, "-D", f"language={language}")
         forward = '<meta http-equiv="refresh" content="0; url=notebooks/README.html">'
         link = '<li><a href="notebooks/README.html">Ideal Cat</a></li>'
         page = ENTRANCE.format(language=language, head=forward, links=link)
         write_text(part / language / "index.html", page)
+    _run_sphinx("slides", part / "slides", "-b", "revealjs", "-D", "root_doc=README")
     links = [
         f'<li lang="{code}"><a href="{code}/notebooks/README.html">{LANGUAGES[code]}'
         "</a></li>\n"
@@ -55,15 +56,15 @@ def _build(languages: list[str]) -> None:
     print(f"Open {SITE / 'index.html'}.")
 
 
-def _run_sphinx(language: str, output: Path) -> None:
-    """Build one language; a warning is a failure."""
-    settings = ["-c", str(HERE), "-D", f"language={language}"]
-    doctrees = SOURCES / f".doctrees-{language}"
+def _run_sphinx(sources: str, output: Path, *options: str) -> None:
+    """Build one folder of the sources; a warning is a failure."""
+    settings = ["-c", str(HERE), *options]
+    doctrees = SOURCES / f".doctrees-{sources}"
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", *settings]
-    places = ["-d", str(doctrees), str(SOURCES / language), str(output)]
+    places = ["-d", str(doctrees), str(SOURCES / sources), str(output)]
     done = subprocess.run([*command, *places], capture_output=True, text=True)
     if done.returncode:
-        raise Problem(f"Sphinx found faults ({language}):\n{done.stderr.strip()}")
+        raise Problem(f"Sphinx found faults ({sources}):\n{done.stderr.strip()}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 project, author = "Ideal Cat", "the Ideal Cat authors"
 project_copyright = author
-extensions = ["myst_nb", "tools.site.extension"]
+extensions = ["myst_nb", "sphinx_revealjs", "tools.site.extension"]
 root_doc = "notebooks/README"
 exclude_patterns = ["_files"]
 html_theme, html_title = "furo", "Ideal Cat"
@@ -27,6 +27,7 @@ html_sidebars = {
 html_copy_source = html_show_sourcelink = html_show_sphinx = False
 html_math_renderer = "mathml"
 nb_execution_mode = "off"
+revealjs_style_theme = "white"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 6

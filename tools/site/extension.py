@@ -53,6 +53,8 @@ def _there(page: str, pages: list[str]) -> str:
 
 def _link_terms(app, doctree, page):
     """Link the first use of each term to the glossary."""
+    if "glossary" not in app.env.found_docs:  # the slides
+        return
     if page == "glossary" or page.startswith("notebooks/quiz"):
         return
     place = app.builder.get_relative_uri(page, "glossary")

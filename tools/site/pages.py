@@ -44,7 +44,9 @@ ENGLISH = (
     "data/README",
     "notebooks/TrainingTricks",
     "notebooks/CNN_Architectures",
+    "notebooks/Teaching",
 )
+SLIDES = "notebooks/Slides"
 FILES = ("notebooks/results.json", "notebooks/glossary.csv", "data/breeds.csv")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(
@@ -65,6 +67,7 @@ def write_sources(folder: Path, wanted: list[str]) -> None:
     """
     for language in wanted:
         _write_language(folder / language, language)
+    _write_slides(folder / "slides")
     there = {code: _documents(folder / code) for code in wanted}
     write_text(folder / "pages.json", json.dumps(there))
 
@@ -111,6 +114,12 @@ def _write_language(folder: Path, language: str) -> None:
     (folder / "_files").mkdir(exist_ok=True)
 
 
+def _write_slides(folder: Path) -> None:
+    text = (ROOT / f"{SLIDES}.md").read_text(encoding="utf-8")
+    write_text(folder / "README.md", COMMENT.sub("", text))
+    shutil.copytree(ROOT / "notebooks" / "images", folder / "images")
+
+
 def _adapted(text: str, name: str, language: str) -> str:
     """Take a page's comments and language bar out, and turn its links."""
     bar = language_bar(f"{Path(name).name}.md")
@@ -126,10 +135,12 @@ def _turned(link: re.Match, name: str, language: str) -> str:
     page = (ROOT / name).parent / target
     known = page.resolve().relative_to(ROOT).as_posix()
     stem = known.rpartition(".")[0]
+    up = "../" * (name.count("/") + 1)
+    if stem == SLIDES:
+        return f'<a href="{up}slides/README.html">{text[1:-1]}</a>'
     outside = language != "en" and (stem in ENGLISH or target.endswith(".ipynb"))
     if not outside or text.startswith("!"):
         return f"{text}({target}{anchor})"
-    up = "../" * (name.count("/") + 1)
     # As HTML, because Sphinx knows the pages of one language only.
     return (
         f'<a href="{up}en/{stem}.html{anchor}" hreflang="en">{text[1:-1]}</a> '
@@ -147,7 +158,8 @@ def _contents(language: str) -> str:
     pages = ["quiz/pre"]
     if language == "en":
         pages += [stem for _, stem in notebooks]
-        rest += ["TrainingTricks", "CNN_Architectures", "../README", "../data/README"]
+        rest += ["TrainingTricks", "CNN_Architectures", "Teaching"]
+        rest += ["../README", "../data/README"]
     inner = [
         f"✓ {load(id, language)['title']} <quiz/{id}>"
         for id in ids()
