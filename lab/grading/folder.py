@@ -17,9 +17,10 @@ from lab.grading.grading import digest, grade_submission
 from lab.grading.record import Record, Setting, isolations
 from lab.grading.submissions import Submission, find_submissions
 from lab.questions.predictions import score_predictions
-from lab.sandbox.isolation import ISOLATIONS, strongest_isolation
+from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.supervisor import Limits
 from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control
+from lab.sandbox.trial import require_walls
 from utils.command import Problem
 from utils.training.cluster import spread
 
@@ -89,12 +90,8 @@ def _grade_for(grader: int, submission: Submission, setting: Setting) -> Record:
 
 def _setting(options: argparse.Namespace) -> Setting:
     """Read the answers and make sure of the isolation."""
-    require = ISOLATIONS[0] if options.require_isolation else ISOLATIONS[-1]
-    if options.require_isolation and strongest_isolation() != require:
-        raise Problem(
-            f"{require} does not work here, so nothing was graded. On Debian and "
-            f"Ubuntu: apt install {require}."
-        )
+    require = ISOLATIONS[-1] if options.weak_isolation else ISOLATIONS[0]
+    require_walls(require)
     for folder in filter(None, (options.data, options.withheld)):
         if not folder.is_dir():
             raise Problem(f"{folder} is no folder: name one with pictures.")

@@ -21,6 +21,7 @@ from lab.questions.judging import Call, Finding
 from lab.questions.points import POINTS
 from lab.questions.predictions import count_mistakes, score_predictions
 from lab.questions.table import QUESTIONS
+from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
 from utils.files import write_text
@@ -58,7 +59,15 @@ def grade_submission(submission: Submission, setting: Setting) -> Record:
         return _record(submission, setting, nothing, nothing.flags)
     key = digest(content, setting.version.encode())
     path = setting.records / f"{submission.name}.json"
-    return _kept(path, key) or _grade(submission, notebook, setting, path, key)
+    kept = _kept(path, key)
+    if kept and _as_strong(kept.isolation, setting.require):
+        return kept
+    return _grade(submission, notebook, setting, path, key)
+
+
+def _as_strong(isolation: str, weakest: str) -> bool:
+    """Return whether walls are at least as strong as others."""
+    return isolation in ISOLATIONS[: ISOLATIONS.index(weakest) + 1]
 
 
 def _nothing(setting: Setting, reason: str) -> Answers:
@@ -123,10 +132,16 @@ def _ask(notebook: bytes, setting: Setting) -> Answers:
         calls = hidden_calls(setting.seed)
         arrays = {name: _call(sandbox, asked) for name, asked in calls.items()}
         # Cells ran again after a crash, and then too they may have failed.
-        flags = grave_flags({"the notebook": stopped})
+        flags = _weak(sandbox.isolation) + grave_flags({"the notebook": stopped})
         ended = {_cell(name): Failure(why) for name, why in sandbox.failures.items()}
         flags += grave_flags(ended)
         return Answers(arrays, predictions, failures, sandbox.isolation, flags)
+
+
+def _weak(isolation: str) -> list[str]:
+    """Return a flag for walls that a submission may have left."""
+    said = f"ran behind weak walls ({isolation}): trust this grade as far as its author"
+    return [said] if isolation in ISOLATIONS[1:] else []
 
 
 def _call(sandbox, calls: list[Call]) -> list:

@@ -19,7 +19,7 @@ class Setting(NamedTuple):
     data: Path | None = None  # photographs that the notebooks may read
     withheld: Path | None = None  # the withheld pictures, without their breeds
     features: tuple[Path, ...] = ()  # computed once for all
-    require: str = ISOLATIONS[-1]
+    require: str = ISOLATIONS[0]  # the weakest walls that will do
     limits: Limits = Limits()
 
 

@@ -27,10 +27,11 @@ def grades_table(records: list[Record]) -> list[list]:
         The heading first. What is marked by hand is left blank.
     """
     ids = [part.id for part in automatic_parts()]
-    head = ["student", "number", *ids, BY_HAND, "total", "of", "flag"]
+    head = ["student", "number", *ids, BY_HAND, "total", "of", "walls", "flag"]
     rows = [
         [record.student, record.number, *map(record.earned, ids), ""]
-        + [record.total, sum(POINTS.values()), "; ".join(record.flags)]
+        + [record.total, sum(POINTS.values()), record.isolation or "none"]
+        + ["; ".join(record.flags)]
         for record in records
     ]
     return [head, *rows]

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from lab.cells import grade_id
-from lab.sandbox.isolation import DRAWN, ISOLATIONS, check_readable, strongest_isolation
+from lab.sandbox.isolation import DRAWN, ISOLATIONS, check_readable
 from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits, Worker
+from lab.sandbox.trial import require_walls
 from utils.files import ROOT
 
 LOG_TAIL = 300  # bytes of what a worker that does not start says
@@ -50,9 +51,10 @@ class Sandbox:
     ------
     ValueError
         If the notebook is not in format 4.
+    WeakWalls
+        If only weaker isolation works here than is required.
     RuntimeError
-        If only weaker isolation works here than is required, or if only root may
-        read the pictures.
+        If only root may read the pictures.
     """
 
     def __init__(
@@ -62,9 +64,9 @@ class Sandbox:
         limits=Limits(),  # noqa: B008 - it cannot change
         withheld=None,
         features=(),
-        require="rlimits",
+        require=ISOLATIONS[0],
     ):
-        self.isolation = _at_least(require)
+        self.isolation = require_walls(require)
         self.failures: dict[str | int, str] = {}
         self._cells = _code_cells(notebook)
         self._deadly: set[int] = set()
@@ -178,19 +180,6 @@ class Sandbox:
     def _discard(self) -> None:
         if self._worker is not None:
             self._worker.stop("was stopped")
-
-
-def _at_least(require: str) -> str:
-    """Return the isolation that works here, unless it is weaker than required."""
-    if require not in ISOLATIONS:
-        raise ValueError(f"require is {require!r}, expected one of {ISOLATIONS}.")
-    there = strongest_isolation()
-    if ISOLATIONS.index(there) > ISOLATIONS.index(require):
-        raise RuntimeError(
-            f"The strongest isolation that works here is {there}, and {require} is "
-            f"required: install it (Debian and Ubuntu: apt install bubblewrap)."
-        )
-    return there
 
 
 def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:

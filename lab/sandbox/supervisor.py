@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -93,8 +92,12 @@ class Worker:
             self._process = self._start(kind, pictures, features, theirs)
         # The watcher shuts the socket down while a request waits for this copy of it.
         self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
-        for work in (self._watch, self._listen):
-            threading.Thread(target=work, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        for thread in (
+            self._listener,
+            threading.Thread(target=self._watch, daemon=True),
+        ):
+            thread.start()
 
     def _start(self, kind, pictures, features, channel) -> subprocess.Popen:
         """Start the program, with the channel in the place of its standard input."""
@@ -106,11 +109,11 @@ class Worker:
         walls = isolation.command(kind, limits.disk, pictures, features, user)
         kept = json.dumps(_kernel_limits(limits, user))
         return subprocess.Popen(
-            [*walls, sys.executable, "-s", "-m", "lab.sandbox.worker", kept],
+            [*walls, isolation.python(kind), "-s", "-m", "lab.sandbox.worker", kept],
             stdin=channel,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=isolation.environment(course, seen),
+            env=isolation.environment(kind, course, seen),
             cwd=self._folder / isolation.WORK if self._folder else "/",
             start_new_session=True,
         )
@@ -167,6 +170,7 @@ class Worker:
             if not self._ended.is_set():
                 self.reason = self.reason or reason or self._cause()
                 self._kill()
+                self._listener.join(HANGUP_TIMEOUT)  # it may have last words to read
                 self._ended.set()
 
     def _cause(self) -> str:

@@ -97,7 +97,7 @@ def test_the_tables_have_a_row_for_each_student(tmp_path):
     assert dict(zip(head, bo, strict=True)) == {
         **{"student": "bo", "number": "45", "split": "2.5", "standardise": "1.5"},
         **{"head": "3.5", "report": "3.5", "predictions": "4.5", "reflection": ""},
-        **{"total": "15.5", "of": "20", "flag": "a; b"},
+        **{"total": "15.5", "of": "20", "walls": "bubblewrap", "flag": "a; b"},
     }
     assert (ann[0], cy[0]) == ("ann", "cy")
     head, row = _read_csv(tmp_path / "moodle.csv")

@@ -80,7 +80,7 @@ def species_accuracy(labels, predictions, species):
 class FakeSandbox:
     """Runs cells in this process; what it was asked is kept."""
 
-    isolation = "none, in a test"
+    isolation = "bubblewrap"  # it says
     runs = 0
 
     def __init__(self, notebook, data, limits, withheld, features, require):
@@ -432,10 +432,44 @@ def _assert_one_grade_each(tmp_path, setting, students):
 
 def test_the_command_refuses_weaker_isolation_if_told_so(tmp_path, monkeypatch, capsys):
     _hand_in(tmp_path)
-    monkeypatch.setattr("lab.grading.folder.strongest_isolation", lambda: "rlimits")
-    assert grade.main(_command(tmp_path, "--require-isolation")) == 1
-    assert "bubblewrap does not work here" in capsys.readouterr().err
+    monkeypatch.setattr("lab.sandbox.trial.strongest_isolation", lambda: "rlimits")
+    assert grade.main(_command(tmp_path)) == 1
+    said = capsys.readouterr().err
+    assert "bubblewrap does not work here" in said
+    assert "--weak-isolation" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_weak_walls_are_named_everywhere(tmp_path, monkeypatch, capsys):
+    _hand_in(tmp_path)
+    monkeypatch.setattr("lab.sandbox.trial.strongest_isolation", lambda: "unshare")
+    monkeypatch.setattr(FakeSandbox, "isolation", "unshare")
+    assert grade.main(_command(tmp_path, "--weak-isolation")) == 0
+    assert "Isolation: unshare" in capsys.readouterr().out
+    out = tmp_path / "out"
+    (record,) = (json.loads(p.read_text()) for p in (out / "records").iterdir())
+    assert record["isolation"] == "unshare"
+    assert "weak walls (unshare)" in record["flags"][0]
+    table = (out / "grades.csv").read_text("utf-8-sig")
+    page = (out / "class.html").read_text("utf-8")
+    assert "weak walls (unshare)" in table
+    assert "weak walls (unshare)" in page
+
+
+def test_a_grade_from_behind_weaker_walls_is_graded_again(
+    tmp_path, setting, monkeypatch
+):
+    submission, walls = _hand_in(tmp_path), FakeSandbox.isolation
+    monkeypatch.setattr(FakeSandbox, "isolation", "unshare")
+    weak = setting._replace(require="rlimits")
+    assert grade_submission(submission, weak).flags
+    assert grade_submission(submission, weak).isolation == "unshare"
+    assert FakeSandbox.runs == 1
+    monkeypatch.setattr(FakeSandbox, "isolation", walls)
+    assert not grade_submission(submission, setting).flags
+    assert FakeSandbox.runs == 2
+    assert not grade_submission(submission, weak).flags  # the stronger one stays
+    assert FakeSandbox.runs == 2
 
 
 @pytest.mark.parametrize("answers", [[], {"seed": 1}, {"seed": 1, "pictures": {}}])

@@ -15,10 +15,11 @@ import numpy as np
 import psutil
 import pytest
 
-from lab.sandbox.isolation import ROOT, inside, strongest_isolation
+from lab.sandbox.isolation import ROOT, inside
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
 from lab.sandbox.syscalls import MACHINES
+from lab.sandbox.trial import strongest_isolation
 from tests.lab.cells import HONEST, QUICK, notebook, running, within
 
 pytestmark = pytest.mark.usefixtures("walls")
