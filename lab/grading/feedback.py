@@ -9,10 +9,10 @@ from statistics import mean, median
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.grading.charts import plot_difficulty, plot_pairs, plot_points
+from lab.grading.judges.table import TITLES, Part, automatic_parts, automatic_points
 from lab.grading.record import Record, isolations
 from lab.grading.tables import canvas_table, grades_table, moodle_table, write_csv
 from lab.questions.points import BY_HAND, POINTS
-from lab.questions.table import TITLES, Part, automatic_parts, automatic_points
 from utils.files import write_text
 from utils.plot.figure import Figure
 

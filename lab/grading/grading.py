@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 
 from lab.grading.failures import NOT_STARTED, discreet, grave_flags, is_grave
+from lab.grading.judges.asking import draw_calls
+from lab.grading.judges.judging import Call
+from lab.grading.judges.table import QUESTIONS
 from lab.grading.record import Answers, Record, Setting
 from lab.grading.submissions import (
     Notebook,
@@ -16,11 +19,9 @@ from lab.grading.submissions import (
     read_notebook,
     read_submission,
 )
-from lab.questions.asking import draw_calls
-from lab.questions.judging import Call, Finding
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 from lab.questions.predictions import count_mistakes, score_predictions
-from lab.questions.table import QUESTIONS
 from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox

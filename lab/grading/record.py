@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.questions.judging import Finding
+from lab.questions.finding import Finding
 from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits

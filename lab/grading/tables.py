@@ -3,10 +3,10 @@
 import csv
 from pathlib import Path
 
+from lab.grading.judges.table import automatic_parts
 from lab.grading.record import Record
 from lab.grading.submissions import printable
 from lab.questions.points import BY_HAND, POINTS
-from lab.questions.table import automatic_parts
 from utils.files import replacing
 
 ASSIGNMENT = "Oxford Pets"  # the column that Canvas makes or finds

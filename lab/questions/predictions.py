@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.questions.judging import Finding
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 
 # Points for an accuracy, with straight lines between: nothing for guessing one of 37.

@@ -20,7 +20,7 @@ import nbformat
 from lab import grade
 from lab.cells import grade_id
 from lab.check import RELEASE
-from lab.questions.table import QUESTIONS
+from lab.grading.judges.table import QUESTIONS
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "lab"

@@ -18,8 +18,7 @@ MASTER = ROOT / "lab" / "source" / "pets" / "OxfordPets.ipynb"
 PREPARATION = """
 import numpy as np
 from pathlib import Path
-from lab.questions.asking import check
-from lab.questions.predictions import check_predictions
+from lab.questions import check, check_predictions
 breeds, withheld = ["pug"], [Path("0001.jpg")]
 """
 PREDICTIONS = 'Path("predictions.csv").write_text("picture,breed\\n0001.jpg,pug\\n")'

@@ -10,8 +10,8 @@ from nbformat.v4 import new_code_cell, new_notebook, writes
 from PIL import Image
 
 from lab import grade
+from lab.grading.judges.table import QUESTIONS
 from lab.questions.points import POINTS
-from lab.questions.table import QUESTIONS
 from lab.sandbox.trial import strongest_isolation
 from tests.lab.cells import foreign_processes
 from tests.lab.grading.test_grading import PICTURES, PREDICTIONS, SOLUTIONS

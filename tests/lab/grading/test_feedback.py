@@ -11,7 +11,7 @@ from PIL import Image
 from lab.grading.charts import plot_points
 from lab.grading.feedback import class_page, feedback_page, write_reports
 from lab.grading.record import Record
-from lab.questions.judging import Finding
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 
 EVIL = "<script>alert(1)</script>\"'&\N{GRINNING FACE} {{ 7 * 7 }}"

@@ -12,7 +12,7 @@ from lab.check import RELEASE
 from lab.grading.gradebook import ASSIGNMENT, COURSE, NOTEBOOK, write_gradebook
 from lab.grading.record import Record
 from lab.grading.submissions import find_submissions
-from lab.questions.judging import Finding
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 
 EARNED = {"split": 2, "standardise": 2, "head": 4, "report": 3, "predictions": 3.5}
