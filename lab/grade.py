@@ -32,11 +32,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--weak-isolation", action="store_true", help=weak)
     busy = f"seconds that one cell may compute; {Limits().busy:g} by default"
     add("--seconds", type=float, default=Limits().busy, help=busy)
+    whole = (
+        f"minutes that a submission may take in all; {Limits().total / 60:g} by default"
+    )
+    add("--minutes", type=float, default=Limits().total / 60, help=whole)
     add("--jobs", type=int, default=-1, help="at once; as many as cores by default")
     cluster = "the address of a Dask scheduler, to grade on all of its workers"
     add("--scheduler", metavar="ADDRESS", help=cluster)
     database = "nbgrader's database to write the grades into too: lab/gradebook.db"
     add("--gradebook", type=Path, metavar="FILE", help=database)
+    shown = "only show who handed in which file"
+    add("--dry-run", action="store_true", help=shown)
     return parser
 
 

@@ -13,9 +13,12 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from lab.grading.features import shared_features
-from lab.grading.grading import digest, grade_submission
+from lab.grading.grading import grade_submission
+from lab.grading.names import Unreadable
+from lab.grading.reading import digest
 from lab.grading.record import Record, Setting, isolations
-from lab.grading.submissions import Submission, find_submissions
+from lab.grading.submissions import Submission, find_submissions, read_submission
+from lab.questions.points import POINTS
 from lab.questions.predictions import score_predictions
 from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.supervisor import Limits
@@ -42,8 +45,11 @@ def grade_folder(options: argparse.Namespace) -> None:
     """
     from lab.grading.feedback import write_reports  # slow, and the workers need it not
 
-    setting = _setting(options)
     submissions = find_submissions(options.submissions.resolve())
+    if options.dry_run:
+        _show(submissions)
+        return
+    setting = _setting(options)
     setting = setting._replace(features=shared_features(setting.data, setting.withheld))
     try:
         with spread(options.scheduler):
@@ -63,6 +69,22 @@ def grade_folder(options: argparse.Namespace) -> None:
         f"{len(records)} graded, {flagged} flagged for a person. Isolation: "
         f"{', '.join(isolations(records))}. See {options.out / 'class.html'}."
     )
+
+
+def _show(submissions: list[Submission]) -> None:
+    """Print who handed in which file, without grading."""
+    for each in submissions:
+        try:
+            said = read_submission(each, list(POINTS))
+            told = "; ".join([said.chosen, *said.flags])
+        except Unreadable as error:
+            told = f"! {error}"
+        who = (
+            f"{each.student} ({each.system} {each.number})"
+            if each.system
+            else each.student
+        )
+        print(f"{who}: {told}")
 
 
 def _grade_each(submissions, setting: Setting, options) -> list[Record]:
@@ -96,15 +118,45 @@ def _setting(options: argparse.Namespace) -> Setting:
         if not folder.is_dir():
             raise Problem(f"{folder} is no folder: name one with pictures.")
     content, seed, pictures = _read_answers(options.answers)
-    questions = sorted(Path(__file__).parents[1].glob("questions/*.py"))
-    version = digest(*(path.read_bytes() for path in questions), content)
     # Other machines of a cluster have another current folder.
     records = options.out.resolve() / "records"
     folders = [each and each.resolve() for each in (options.data, options.withheld)]
-    limits = Limits(busy=options.seconds, wall=WALL_FACTOR * options.seconds)
-    return Setting(
-        records, version, seed, pictures, *folders, require=require, limits=limits
+    limits = Limits(
+        busy=options.seconds,
+        wall=WALL_FACTOR * options.seconds,
+        total=60 * options.minutes,
     )
+    version = _version(content, limits, *folders)
+    data, withheld = folders
+    return Setting(
+        records,
+        version,
+        seed,
+        pictures,
+        data=data,
+        withheld=withheld,
+        require=require,
+        limits=limits,
+    )
+
+
+def _version(answers: bytes, limits: Limits, *folders: Path | None) -> str:
+    """Describe all that decides a grade besides the submission and the walls."""
+    lab = Path(__file__).parents[1]
+    code = [path.read_bytes() for path in sorted(lab.rglob("*.py"))]
+    files = [_listing(folder) if folder else "" for folder in folders]
+    return digest(*code, answers, json.dumps([limits, files]).encode())
+
+
+def _listing(folder: Path) -> list:
+    """List the files of a folder of pictures with their sizes and times."""
+    files = (
+        (path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()
+    )
+    return [
+        (path.relative_to(folder).as_posix(), about.st_size, about.st_mtime_ns)
+        for path, about in files
+    ]
 
 
 def _read_answers(path: Path) -> tuple[bytes, int, dict[str, str]]:

@@ -11,15 +11,10 @@ import nbformat
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader.api import Gradebook, MissingEntry
 
-from lab.cells import grade_id
-from lab.check import RELEASE
+from lab.cells import RELEASE, grade_id
+from lab.grading.names import Unreadable
 from lab.grading.record import Record
-from lab.grading.submissions import (
-    Submission,
-    Unreadable,
-    read_notebook,
-    read_submission,
-)
+from lab.grading.submissions import Submission, read_submission
 from lab.questions.points import BY_HAND, POINTS
 from utils.files import write_text
 
@@ -98,7 +93,7 @@ def _write_record(gradebook, record: Record, student: str, cells: dict) -> None:
 def _write_notebook(submission: Submission, path: Path, cells: dict) -> None:
     """Write what was handed in, for formgrader, without outputs and live HTML."""
     try:
-        content = read_notebook(read_submission(submission), list(POINTS)).content
+        content = read_submission(submission, list(POINTS)).content
     except Unreadable:
         return
     notebook = nbformat.reads(content.decode(), as_version=4)

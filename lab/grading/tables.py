@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 from lab.grading.judges.table import automatic_parts
+from lab.grading.names import printable
 from lab.grading.record import Record
-from lab.grading.submissions import printable
 from lab.questions.points import BY_HAND, POINTS
 from utils.files import replacing
 

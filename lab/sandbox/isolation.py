@@ -22,6 +22,7 @@ CODE = (
     "lab/questions",
     "lab/sandbox/__init__.py",
     "lab/sandbox/messages.py",
+    "lab/sandbox/shell.py",
     "lab/sandbox/syscalls.py",
     "lab/sandbox/worker.py",
 )

@@ -189,7 +189,7 @@ def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
         return [
             (str(grade_id(cell)) or place, "".join(cell["source"]))
             for place, cell in enumerate(json.loads(content)["cells"])
-            if cell["cell_type"] == "code"
+            if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(

@@ -39,7 +39,7 @@ class Limits(NamedTuple):
 
     busy: float = 120  # seconds of CPU time, of one cell or call
     wall: float = 600  # seconds that it lasts; the machine may do other things too
-    total: float = 3600  # seconds, of all of them together
+    total: float = 600  # seconds, of all of them together
     cpu: int = 900  # seconds of CPU time, of each process
     memory: int = 4 << 30  # bytes, of all processes together
     processes: int = 64

@@ -29,6 +29,7 @@ def _record(student="ann", earned=1.0, **more):
     given = {
         **{"system": "", "number": "", "key": "", "scores": scores, "remarks": []},
         **{"flags": [], "mistakes": [], "isolation": "bubblewrap", "seconds": 2.0},
+        **{"sources": {}, "guesses": "", "right": 0, "probes": [0, 0]},
     }
     return Record(student=student, name=f"{student[:1]}-0", **given | more)
 

@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from lab.check import RELEASE
+from lab.cells import RELEASE
 from lab.grading.gradebook import ASSIGNMENT, COURSE, NOTEBOOK, write_gradebook
 from lab.grading.record import Record
 from lab.grading.submissions import find_submissions
@@ -21,7 +21,9 @@ EARNED = {"split": 2, "standardise": 2, "head": 4, "report": 3, "predictions": 3
 def _record(submission, flags=()):
     scores = {k: [Finding(k, POINTS[k], earned, "")] for k, earned in EARNED.items()}
     who = submission[:4]
-    return Record(*who, "key", scores, [], list(flags), [], "bubblewrap", 1)
+    return Record(
+        *who, "key", scores, [], list(flags), [], "bubblewrap", 1, {}, "", 0, [0, 0]
+    )
 
 
 @pytest.fixture

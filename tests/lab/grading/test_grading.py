@@ -330,6 +330,70 @@ def test_what_is_graded_is_not_graded_again(tmp_path, setting):
     assert FakeSandbox.runs == 3
 
 
+FORGED = {
+    "half": lambda text: text[:100],
+    "deep": lambda text: "[" * 200_000,
+    "points": lambda text: text.replace('1.0, ""]', '99.0, ""]', 1),
+    "negative": lambda text: text.replace('1.0, ""]', '-1, ""]', 1),
+    "nan": lambda text: text.replace('1.0, ""]', 'NaN, ""]', 1),
+    "text": lambda text: text.replace('1.0, ""]', '"1", ""]', 1),
+    "walls": lambda text: text.replace('"bubblewrap"', '"paper"'),
+    "list": lambda text: "[]",
+    "other": lambda text: text.replace('"student": "ann"', '"student": "bo"'),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_a_record_that_cannot_be_is_graded_again(tmp_path, setting, forge):
+    submission = _hand_in(tmp_path)
+    first = grade_submission(submission, setting)
+    (file,) = setting.records.iterdir()
+    forged = forge(file.read_text())
+    assert forged != file.read_text()
+    file.write_text(forged)
+    assert grade_submission(submission, setting).scores == first.scores
+    assert FakeSandbox.runs == 2
+
+
+def test_a_record_that_cannot_be_written_costs_nobody_else(tmp_path, setting):
+    submission = _hand_in(tmp_path)
+    (setting.records / f"{submission.name}.json" / "x").mkdir(parents=True)
+    record = grade_submission(submission, setting)
+    assert record.total == 0
+    assert "grade again" in record.flags[0]
+
+
+def test_what_was_forgotten_is_graded_again_with_it(tmp_path):
+    """Withheld pictures, data, limits and answers belong to a grade."""
+    _hand_in(tmp_path)
+    for name in ("withheld", "data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(b"1")
+    words = [
+        [],
+        ["--withheld", str(tmp_path / "withheld")],
+        ["--withheld", str(tmp_path / "withheld"), "--minutes", "5"],
+        ["--data", str(tmp_path / "data")],
+    ]
+    for number, more in enumerate(words, 1):
+        for _ in range(2):
+            assert grade.main(_command(tmp_path, *more)) == 0
+            assert FakeSandbox.runs == number
+    answers = {"pictures": PICTURES, "seed": 8}
+    assert grade.main(_command(tmp_path, answers=answers)) == 0
+    assert FakeSandbox.runs == len(words) + 1
+
+
+def test_a_dry_run_shows_who_handed_in_what_and_grades_nothing(tmp_path, capsys):
+    _hand_in(tmp_path)
+    (tmp_path / "in" / "bo.ipynb").write_bytes(b"{")
+    assert grade.main(_command(tmp_path, "--dry-run")) == 0
+    said = capsys.readouterr().out
+    assert "ann: ann.ipynb" in said
+    assert "bo: ! " in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_half_a_record_is_graded_again(tmp_path, setting):
     submission = _hand_in(tmp_path)
     first = grade_submission(submission, setting)
@@ -365,7 +429,7 @@ def _command(tmp_path, *more, answers=None):
 
 def test_the_command_grades_all_and_writes_the_reports(tmp_path, capsys):
     _hand_in(tmp_path)
-    _hand_in(tmp_path, {"extra": ""}, "bo")
+    _hand_in(tmp_path, {"extra": "x = 1"}, "bo")
     assert grade.main(_command(tmp_path)) == 0
     assert "2 graded, 0 flagged" in capsys.readouterr().out
     written = {path.name for path in (tmp_path / "out").iterdir()}
