@@ -24,25 +24,27 @@ PAGES = Environment(
 )
 
 
-def write_reports(records: list[Record], out: Path) -> None:
+def write_reports(records: list[Record], compared: list[Record], out: Path) -> None:
     """Write all that comes out of the grades.
 
     Parameters
     ----------
     records : list of Record
         The grades, in the order of the tables.
+    compared : list of Record
+        The same with the flags that only people who grade are told.
     out : Path
         The folder: gets ``grades.csv``, ``class.html``, a page for each student in
         ``feedback/``, and what Moodle and Canvas import if submissions came from there.
     """
-    write_csv(out / "grades.csv", grades_table(records))
+    write_csv(out / "grades.csv", grades_table(compared))
     for system, table in (("Moodle", moodle_table), ("Canvas", canvas_table)):
         known = [record for record in records if record.system == system]
         if known:
             write_csv(out / f"{system.lower()}.csv", table(known))
     for record in records:
         write_text(out / "feedback" / f"{record.name}.html", feedback_page(record))
-    write_text(out / "class.html", class_page(records))
+    write_text(out / "class.html", class_page(compared))
 
 
 def feedback_page(record: Record) -> str:

@@ -12,9 +12,11 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from lab.grading.comparing import with_comparisons
 from lab.grading.features import shared_features
 from lab.grading.grading import grade_submission
 from lab.grading.names import Unreadable
+from lab.grading.pictures import show_pictures, show_withheld
 from lab.grading.reading import digest
 from lab.grading.record import Record, Setting, isolations
 from lab.grading.submissions import Submission, find_submissions, read_submission
@@ -50,7 +52,7 @@ def grade_folder(options: argparse.Namespace) -> None:
         _show(submissions)
         return
     setting = _setting(options)
-    setting = setting._replace(features=shared_features(setting.data, setting.withheld))
+    setting = _with_pictures(setting, options.out.resolve() / "shown")
     try:
         with spread(options.scheduler):
             records = _grade_each(submissions, setting, options)
@@ -59,16 +61,28 @@ def grade_folder(options: argparse.Namespace) -> None:
             "A process of the grader was killed, perhaps for want of memory. The same "
             "command goes on from here; --jobs 1 takes the least memory."
         ) from None
-    write_reports(records, options.out)
+    compared = with_comparisons(records)
+    write_reports(records, compared, options.out)
     if options.gradebook:
         from lab.grading.gradebook import write_gradebook  # slow too
 
-        write_gradebook(records, submissions, options.gradebook)
-    flagged = sum(bool(record.flags) for record in records)
+        write_gradebook(compared, submissions, options.gradebook)
+    flagged = sum(bool(record.flags) for record in compared)
     print(
         f"{len(records)} graded, {flagged} flagged for a person. Isolation: "
         f"{', '.join(isolations(records))}. See {options.out / 'class.html'}."
     )
+
+
+def _with_pictures(setting: Setting, folder: Path) -> Setting:
+    """Lay out what submissions see, and compute its features."""
+    data, withheld = show_pictures(setting.data, folder), setting.withheld
+    if withheld:
+        about = withheld, setting.data, folder, setting.seed
+        withheld, probes = show_withheld(*about)
+        setting = setting._replace(withheld=withheld, probes=probes)
+    features = shared_features(data, withheld)
+    return setting._replace(data=data, features=features)
 
 
 def _show(submissions: list[Submission]) -> None:

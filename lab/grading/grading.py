@@ -193,6 +193,7 @@ def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record
         sources=answers.sources,
         guesses=describe_guesses(text, setting.pictures),
         right=count_right(text, setting.pictures),
+        asked=len(setting.pictures),
         probes=[count_right(probed, setting.probes), len(setting.probes)],
     )
 

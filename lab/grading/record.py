@@ -57,6 +57,7 @@ class Record(NamedTuple):
     sources: dict[str, str]  # what tells copies, by question
     guesses: str  # what tells equal predictions; empty without any
     right: int  # of the withheld pictures
+    asked: int  # withheld pictures
     probes: list[int]  # right, and all, of the pictures whose labels students have
 
     def earned(self, question: str) -> float:
@@ -96,7 +97,7 @@ def read_record(content: bytes) -> Record | None:
 def _is_sound(record: Record) -> bool:
     texts = [*record[:5], record.isolation, record.guesses, *record.remarks]
     texts += [*record.flags, *record.sources, *record.sources.values()]
-    numbers = [record.seconds, record.right, *record.probes]
+    numbers = [record.seconds, record.right, record.asked, *record.probes]
     for finding in (each for found in record.scores.values() for each in found):
         texts += [finding.name, finding.message]
         numbers += [finding.earned, finding.points, finding.points - finding.earned]

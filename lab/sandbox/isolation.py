@@ -27,6 +27,7 @@ CODE = (
     "lab/sandbox/worker.py",
 )
 DRAWN = "data/drawn"
+DRAWN_SHOWN = "data/drawn-shown"  # what is seen there: without the test pictures
 FEATURES = "data/features"
 WRITABLE = ("data", FEATURES, WORK.as_posix(), "home", "tmp")
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -162,7 +163,7 @@ def copy_course(folder: Path, features, user: int | None) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
-    (folder / DRAWN).symlink_to(ROOT / DRAWN)
+    (folder / DRAWN).symlink_to(ROOT / DRAWN_SHOWN)
     for file in features:
         (folder / FEATURES / file.name).symlink_to(file)
     if user is not None:
@@ -228,8 +229,9 @@ def _course(disk: int) -> list[str]:
     words = ["--size", str(disk), "--tmpfs", str(COURSE)]
     for name in WRITABLE:
         words += ["--perms", "0777", "--dir", str(COURSE / name)]
-    for name in (*CODE, DRAWN):
+    for name in CODE:
         words += _show(ROOT / name, COURSE / name)
+    words += _show(ROOT / DRAWN_SHOWN, COURSE / DRAWN)
     # One place for all that is written, so that one size bounds it.
     for name in ("/tmp", "/var/tmp", "/dev/shm"):
         words += ["--symlink", str(COURSE / "tmp"), name]

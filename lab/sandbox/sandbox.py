@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.cells import grade_id
-from lab.sandbox.isolation import DRAWN, ISOLATIONS, check_readable
+from lab.sandbox.isolation import DRAWN_SHOWN, ISOLATIONS, check_readable
 from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits, Worker
 from lab.sandbox.trial import require_walls
@@ -73,7 +73,7 @@ class Sandbox:
         folders = {"COURSE_DATA": data, "LAB_WITHHELD": withheld}
         self._pictures = {k: Path(v).resolve() for k, v in folders.items() if v}
         self._features = tuple(Path(file).resolve() for file in features)
-        for shown in (ROOT / DRAWN, *self._pictures.values()):
+        for shown in (ROOT / DRAWN_SHOWN, *self._pictures.values()):
             check_readable(shown)
         self._limits = limits
         self._worker: Worker | None = None

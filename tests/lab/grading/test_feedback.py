@@ -29,7 +29,7 @@ def _record(student="ann", earned=1.0, **more):
     given = {
         **{"system": "", "number": "", "key": "", "scores": scores, "remarks": []},
         **{"flags": [], "mistakes": [], "isolation": "bubblewrap", "seconds": 2.0},
-        **{"sources": {}, "guesses": "", "right": 0, "probes": [0, 0]},
+        **{"sources": {}, "guesses": "", "right": 0, "asked": 0, "probes": [0, 0]},
     }
     return Record(student=student, name=f"{student[:1]}-0", **given | more)
 
@@ -93,7 +93,7 @@ def test_the_tables_have_a_row_for_each_student(tmp_path):
         _record("bo", 0.5, system="Canvas", number="45", flags=["a", "b"]),
         _record("cy"),
     ]
-    write_reports(records, tmp_path)
+    write_reports(*[records] * 2, tmp_path)
     head, ann, bo, cy = _read_csv(tmp_path / "grades.csv")
     assert dict(zip(head, bo, strict=True)) == {
         **{"student": "bo", "number": "45", "split": "2.5", "standardise": "1.5"},
@@ -114,7 +114,7 @@ def test_the_tables_have_a_row_for_each_student(tmp_path):
 
 
 def test_systems_that_nobody_came_from_get_no_table(tmp_path):
-    write_reports([_record()], tmp_path)
+    write_reports(*[[_record()]] * 2, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         *{"grades.csv", "class.html", "feedback"}
     }
@@ -123,7 +123,7 @@ def test_systems_that_nobody_came_from_get_no_table(tmp_path):
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t=", "\n=", "＝"])
 def test_a_spreadsheet_calculates_nothing(tmp_path, sign):
     name = f'{sign}HYPERLINK("http://x";"y"),\r\n2'
-    write_reports([_record(name, flags=[name])], tmp_path)
+    write_reports(*[[_record(name, flags=[name])]] * 2, tmp_path)
     _, row = _read_csv(tmp_path / "grades.csv")
     assert row[0].startswith("'")
     assert row[-1].startswith("'")
@@ -131,14 +131,14 @@ def test_a_spreadsheet_calculates_nothing(tmp_path, sign):
 
 def test_a_semicolon_in_a_name_starts_no_cell(tmp_path):
     """Where the comma is the decimal sign, spreadsheets split at semicolons."""
-    write_reports([_record("ann;=2+5")], tmp_path)
+    write_reports(*[[_record("ann;=2+5")]] * 2, tmp_path)
     line = (tmp_path / "grades.csv").read_text("utf-8-sig").splitlines()[1]
     assert next(csv.reader([line], delimiter=";"))[0].startswith("ann;=2+5")
 
 
 def test_a_report_can_be_written_again(tmp_path):
-    write_reports([_record(earned=0.0)], tmp_path)
-    write_reports([_record()], tmp_path)
+    write_reports(*[[_record(earned=0.0)]] * 2, tmp_path)
+    write_reports(*[[_record()]] * 2, tmp_path)
     assert "18 of 18" in (tmp_path / "feedback" / "a-0.html").read_text("utf-8")
 
 

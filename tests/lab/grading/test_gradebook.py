@@ -22,7 +22,7 @@ def _record(submission, flags=()):
     scores = {k: [Finding(k, POINTS[k], earned, "")] for k, earned in EARNED.items()}
     who = submission[:4]
     return Record(
-        *who, "key", scores, [], list(flags), [], "bubblewrap", 1, {}, "", 0, [0, 0]
+        *who, "key", scores, [], list(flags), [], "bubblewrap", 1, {}, "", 0, 0, [0, 0]
     )
 
 

@@ -122,6 +122,10 @@ def fake(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", FakeSandbox)
     monkeypatch.setattr(FakeSandbox, "runs", 0)
     monkeypatch.setattr("lab.grading.folder.shared_features", lambda data, withheld: ())
+    monkeypatch.setattr("lab.grading.folder.show_pictures", lambda data, folder: data)
+    monkeypatch.setattr(
+        "lab.grading.folder.show_withheld", lambda withheld, *_: (withheld, {})
+    )
 
 
 @pytest.fixture
