@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from lab.grading.folder import grade_folder
+from lab.grading.tables import ASSIGNMENT
 from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.supervisor import Limits
 from utils.command import attempt
@@ -41,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--scheduler", metavar="ADDRESS", help=cluster)
     database = "nbgrader's database to write the grades into too: lab/gradebook.db"
     add("--gradebook", type=Path, metavar="FILE", help=database)
+    back = "a gradebook with the points given in formgrader, to add to the totals"
+    add("--import-gradebook", type=Path, metavar="FILE", help=back)
+    column = f"how Canvas calls the assignment; “{ASSIGNMENT}” by default"
+    add("--assignment", default=ASSIGNMENT, metavar="NAME", help=column)
     shown = "only show who handed in which file"
     add("--dry-run", action="store_true", help=shown)
     return parser

@@ -9,6 +9,8 @@ from lab.grading.record import Record
 CHANCE = 1e-4  # how rarely an honest submission would be listed
 ABOVE = 0.1  # of accuracy: what lies less above own validation has many reasons
 ABOVE_CLASS = 0.05
+SPREADS = 4  # robust standard deviations of the class, if that is more
+FEWEST = 50  # withheld pictures, below which equal predictions say nothing
 CLASS = 8  # submissions with predictions, from which on they say what is usual
 FEW = 3  # equal predictions: more come from a recipe that all were given
 EQUAL, DIFFERENT = 3, 1  # answers of two submissions: at least, at most
@@ -35,7 +37,8 @@ def with_comparisons(records: list[Record]) -> list[Record]:
 
 def _shown(record: Record) -> int:
     """Return how many withheld pictures a record is about."""
-    return record.asked if record.guesses or record.right else 0
+    answered = record.guesses or record.right
+    return record.asked if answered and record.asked >= FEWEST else 0
 
 
 def _own_validation(records):
@@ -62,17 +65,20 @@ def _the_class(records):
     rights = {r.name: (r.right, n) for r in records if (n := _shown(r))}
     if len(rights) < CLASS:
         return
-    usual = median(right / asked for right, asked in rights.values())
+    shares = [right / asked for right, asked in rights.values()]
+    usual = median(shares)
+    spread = 1.4826 * median(abs(share - usual) for share in shares)
     for name, (right, asked) in rights.items():
         chance = binomtest(right, asked, usual, alternative="greater").pvalue
-        if right / asked - usual > ABOVE_CLASS and chance < CHANCE:
+        far = right / asked - usual > max(ABOVE_CLASS, SPREADS * spread)
+        if far and chance < CHANCE:
             yield name, f"right on {right / asked:.0%}, the class on {usual:.0%}"
 
 
 def _equal_predictions(records):
     groups = defaultdict(list)
     for record in records:
-        if record.guesses:
+        if record.guesses and _shown(record):
             groups[record.guesses].append(record)
     for group in groups.values():
         if 1 < len(group) <= max(FEW, len(records) // 10):

@@ -62,7 +62,12 @@ def grade_folder(options: argparse.Namespace) -> None:
             "command goes on from here; --jobs 1 takes the least memory."
         ) from None
     compared = with_comparisons(records)
-    write_reports(records, compared, options.out)
+    marks = {}
+    if options.import_gradebook:
+        from lab.grading.gradebook import marks_by_hand  # slow
+
+        marks = marks_by_hand(records, options.import_gradebook)
+    write_reports(records, compared, options.out, marks, options.assignment)
     if options.gradebook:
         from lab.grading.gradebook import write_gradebook  # slow too
 
@@ -128,6 +133,9 @@ def _setting(options: argparse.Namespace) -> Setting:
     """Read the answers and make sure of the isolation."""
     require = ISOLATIONS[-1] if options.weak_isolation else ISOLATIONS[0]
     require_walls(require)
+    for file in filter(None, (options.gradebook, options.import_gradebook)):
+        if not file.resolve().parent.is_dir():
+            raise Problem(f"{file.parent} is no folder: make it, or name another file.")
     for folder in filter(None, (options.data, options.withheld)):
         if not folder.is_dir():
             raise Problem(f"{folder} is no folder: name one with pictures.")

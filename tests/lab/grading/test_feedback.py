@@ -113,6 +113,19 @@ def test_the_tables_have_a_row_for_each_student(tmp_path):
     ]
 
 
+def test_canvas_gets_no_mark_and_the_assignment_its_name(tmp_path):
+    canvas = [_record(system="Canvas", number="45"), _record("bo")]
+    write_reports(canvas, canvas, tmp_path, {"a-0": 1.5}, "Pets (77)")
+    content = (tmp_path / "canvas.csv").read_bytes()
+    assert content.startswith(b'"Student","ID","Section","Pets (77)"')
+    assert b"19.5" in content
+    head, ann, bo = _read_csv(tmp_path / "grades.csv")
+    by_name = [dict(zip(head, row, strict=True)) for row in (ann, bo)]
+    assert [row["reflection"] for row in by_name] == ["1.5", ""]
+    assert [row["total"] for row in by_name] == ["19.5", "18.0"]
+    assert (tmp_path / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
 def test_systems_that_nobody_came_from_get_no_table(tmp_path):
     write_reports(*[[_record()]] * 2, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {

@@ -541,6 +541,17 @@ def test_a_grade_from_behind_weaker_walls_is_graded_again(
     assert FakeSandbox.runs == 2
 
 
+@pytest.mark.parametrize("option", ["--gradebook", "--import-gradebook"])
+def test_a_missing_folder_of_the_gradebook_is_named_before_grading(
+    tmp_path, capsys, option
+):
+    _hand_in(tmp_path)
+    path = tmp_path / "missing" / "gradebook.db"
+    assert grade.main(_command(tmp_path, option, str(path))) == 1
+    assert "missing is no folder" in capsys.readouterr().err
+    assert FakeSandbox.runs == 0
+
+
 @pytest.mark.parametrize("answers", [[], {"seed": 1}, {"seed": 1, "pictures": {}}])
 def test_the_command_names_answers_that_are_none(tmp_path, capsys, answers):
     _hand_in(tmp_path)
