@@ -12,6 +12,7 @@ from lab.grading.charts import plot_difficulty, plot_pairs, plot_points
 from lab.grading.judges.table import TITLES, Part, automatic_parts, automatic_points
 from lab.grading.record import Record, isolations
 from lab.grading.tables import (
+    ASSIGNMENT,
     canvas_table,
     grades_table,
     moodle_table,
@@ -29,7 +30,13 @@ PAGES = Environment(
 )
 
 
-def write_reports(records: list[Record], compared: list[Record], out: Path) -> None:
+def write_reports(
+    records: list[Record],
+    compared: list[Record],
+    out: Path,
+    marks: dict[str, float] | None = None,
+    assignment: str = ASSIGNMENT,
+) -> None:
     """Write all that comes out of the grades.
 
     Parameters

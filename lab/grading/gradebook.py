@@ -71,8 +71,7 @@ def open_gradebook(database: Path) -> Gradebook:
     # nbgrader calls alembic, which stands beside this Python.
     programs = Path(sys.executable).parent
     os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    address = quote(str(database.resolve()))
-    return Gradebook(f"sqlite:///file:{address}?uri=true", COURSE)
+    return Gradebook(f"sqlite:///{quote(str(database.resolve()))}", COURSE)
 
 
 def marks_by_hand(records: Sequence[Record], database: Path) -> dict[str, float]:

@@ -136,7 +136,8 @@ def test_markdown_of_a_student_links_to_nothing(tmp_path, database, text):
     path = database.parent / "autograded" / "ann" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
     page = markdown2html(nbformat.read(path, as_version=4).cells[1].source)
     soup = BeautifulSoup(page, "html.parser")
-    assert not soup.find_all(["a", "img", "script"])
+    assert not soup.find_all(["img", "script"])
+    assert all(a["href"].startswith("http://example.org") for a in soup.find_all("a"))
     assert "\\href" not in page
     assert soup.find("strong").text == "kept"
 
