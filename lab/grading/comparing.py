@@ -7,8 +7,7 @@ from statistics import median
 from lab.grading.record import Record
 
 CHANCE = 1e-4  # how rarely an honest submission would be listed
-ABOVE = 0.1  # of accuracy: what lies less above own validation has many reasons
-ABOVE_CLASS = 0.05
+ABOVE = 0.05  # of accuracy: what lies less above others has many reasons
 SPREADS = 4  # robust standard deviations of the class, if that is more
 FEWEST = 50  # withheld pictures, below which equal predictions say nothing
 CLASS = 8  # submissions with predictions, from which on they say what is usual
@@ -70,7 +69,7 @@ def _the_class(records):
     spread = 1.4826 * median(abs(share - usual) for share in shares)
     for name, (right, asked) in rights.items():
         chance = binomtest(right, asked, usual, alternative="greater").pvalue
-        far = right / asked - usual > max(ABOVE_CLASS, SPREADS * spread)
+        far = right / asked - usual > max(ABOVE, SPREADS * spread)
         if far and chance < CHANCE:
             yield name, f"right on {right / asked:.0%}, the class on {usual:.0%}"
 

@@ -18,7 +18,7 @@ from utils.files import DATA, ROOT
 from utils.measure import alone
 
 ENDINGS = {".jpg", ".jpeg"}
-PROBES = 2  # pictures of each breed
+PROBES = 4  # pictures of each breed
 PETS = "oxford-iiit-pet"
 
 

@@ -17,7 +17,7 @@ from tests.lab.grading.test_grading import SOLUTIONS, FakeSandbox
 fake = test_grading.fake  # cells run in this process
 BREEDS = [f"breed {n}" for n in range(37)]
 WITHHELD = {f"{n:04}.jpg": BREEDS[n % 37] for n in range(1, 371)}
-PROBES = {f"{n:04}.jpg": BREEDS[n % 37] for n in range(371, 445)}
+PROBES = {f"{n:04}.jpg": BREEDS[n % 37] for n in range(371, 519)}
 # Other ways to write the same; a class has many of each.
 WAYS = {
     "standardise": ["", "    train = train + 0.0\n", "    other = other * 1.0\n"],

@@ -70,7 +70,7 @@ def test_withheld_pictures_are_listed_with_probes_among_them(tmp_path, monkeypat
     (withheld / "notes.txt").write_bytes(b"")
     shown, probes = show_withheld(withheld, None, tmp_path / "shown", 7)
     names = sorted(path.name for path in shown.iterdir())
-    assert names == [f"{n:04}.jpg" for n in range(1, 4 + 2 * 37)]
+    assert names == [f"{n:04}.jpg" for n in range(1, 4 + 4 * 37)]
     assert sorted(probes) == names[3:]
     assert len(set(probes.values())) == 37
     before = {path.name: path.read_bytes() for path in shown.iterdir()}
