@@ -1,103 +1,79 @@
 """Check a notebook as the grader will: ``python -m lab.check notebook.ipynb``."""
 
 import argparse
+import os
+import subprocess
 import sys
-from collections import Counter
 from contextlib import chdir
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import nbformat
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from tqdm import tqdm
-from traitlets.config import Config
 
-from lab.cells import grade_id
-from lab.questions.asking import ask
-from lab.questions.judging import remarks
+from lab.cells import RELEASE, NoNotebook, grade_id, grade_ids, misplaced, read_cells
+from lab.questions.checking import check_examples
+from lab.questions.examples import PROPERTIES
+from lab.questions.finding import remarks
 from lab.questions.points import POINTS
-from lab.questions.table import QUESTIONS
+from lab.sandbox.shell import start_shell
 from utils.command import Problem, attempt
+from utils.files import ROOT
 
-RELEASE = Path(__file__).parent / "release" / "pets" / "OxfordPets.ipynb"
+# How the process that runs the cells ends if it comes to an end by itself.
+COMPLETE, INCOMPLETE = 40, 41
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return 0 if nothing is missing, else 1 (130: Ctrl-C)."""
     parser = argparse.ArgumentParser(prog="python -m lab.check", description=__doc__)
     parser.add_argument("notebook", type=Path, help="your notebook")
-    path = parser.parse_args(arguments).notebook
-    return attempt(lambda: _check(path))
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    work = _check if options.here else _check_apart
+    return attempt(lambda: work(options.notebook))
+
+
+def _check_apart(path: Path) -> int:
+    """Check in another process: a cell may end it, read input or open a window."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lab.check", "--here", path.absolute()],
+        stdin=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=os.environ | {"MPLBACKEND": "agg"},
+    )
+    if done.returncode not in (COMPLETE, INCOMPLETE, 1):
+        raise Problem(
+            f"Python ended while the cells ran (exit status {done.returncode}): look "
+            "for a cell that ends it, or that takes too much memory."
+        )
+    return int(done.returncode != COMPLETE)
 
 
 def _check(path: Path) -> int:
-    """Print what came out of a notebook; 1 if anything is missing."""
+    """Print what came out of a notebook, and say whether anything is missing."""
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # a file may hold whatever it likes
+        cells, odd = read_cells(path.read_bytes())
+    except (OSError, NoNotebook) as error:
         raise Problem(f"{path} cannot be read as a notebook: {error}") from None
-    release = nbformat.read(RELEASE, as_version=4)
-    odd = misplaced(grade_ids(notebook), grade_ids(release))
+    release, _ = read_cells(RELEASE.read_bytes())
+    odd += misplaced(grade_ids(cells), grade_ids(release))
     with TemporaryDirectory() as empty, chdir(empty):  # as in the grader
-        namespace, failures = _run(notebook)
+        namespace, failures = _run(cells)
         print("\n".join([f"{path.name}:", *odd, *failures, ""]))
         complete = [_tell_points(namespace), _tell_predictions(release, namespace)]
-    complete.append(_tell_reflection(release, notebook))
-    return 0 if all(complete) and not odd else 1
+    complete.append(_tell_reflection(release, cells))
+    return COMPLETE if all(complete) and not odd else INCOMPLETE
 
 
-def grade_ids(notebook) -> list[str]:
-    """List nbgrader's names of the cells, in their order.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        In format 4.
-
-    Returns
-    -------
-    list of str
-        Cells without such a name are left out.
-    """
-    return [name for cell in notebook.cells if (name := grade_id(cell))]
-
-
-def misplaced(found: list[str], expected: list[str]) -> list[str]:
-    """List cells that are missing, there twice, or out of order.
-
-    Parameters
-    ----------
-    found, expected : list of str
-        nbgrader's names of the cells.
-
-    Returns
-    -------
-    list of str
-        One sentence each.
-    """
-    counts = Counter(found)
-    absent = [f"The cell {name} is missing." for name in expected if not counts[name]]
-    many = [f"The cell {n} is there {k} times." for n, k in counts.items() if k > 1]
-    known = [name for name in dict.fromkeys(found) if name in expected]
-    turned = [
-        f"The cell {below} should stand before {above}, not after it."
-        for above, below in pairwise(known)
-        if expected.index(below) < expected.index(above)
-    ]
-    return absent + many + turned
-
-
-def _run(notebook) -> tuple[dict, list[str]]:
+def _run(cells) -> tuple[dict, list[str]]:
     """Run the code cells here; return what they defined, and which failed and how."""
-    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
-    failures = []
-    for number, cell in enumerate(tqdm(notebook.cells, "Cells", leave=False), 1):
-        if cell.cell_type != "code":
+    shell, failures = start_shell(), []
+    for number, cell in enumerate(tqdm(cells, "Cells", leave=False), 1):
+        if cell["cell_type"] != "code":
             continue
         with capture_output():
-            result = shell.run_cell(cell.source)
+            result = shell.run_cell(cell["source"])
         error = result.error_before_exec or result.error_in_exec
         # What is wrong with an answer is told question by question.
         if error and not grade_id(cell).startswith("check_"):
@@ -108,20 +84,20 @@ def _run(notebook) -> tuple[dict, list[str]]:
     return shell.user_ns, failures
 
 
-def _cell(notebook, name: str):
+def _cell(cells, name: str):
     """Find the first cell of a name, if there is one."""
-    return next((cell for cell in notebook.cells if grade_id(cell) == name), None)
+    return next((cell for cell in cells if grade_id(cell) == name), None)
 
 
 def _tell_points(namespace: dict) -> bool:
     """Print the points of each question and what is missing; say if all are there."""
-    findings = {id: ask(id, namespace, seed=0) for id in QUESTIONS}
+    findings = {id: check_examples(id, namespace) for id in PROPERTIES}
     earned = {id: sum(each.earned for each in found) for id, found in findings.items()}
     for id, found in findings.items():
         print(f"{id:12} {earned[id]:g} of {POINTS[id]} points")
         for remark in remarks(found):
             print(f"    {remark}")
-    so_far, most = sum(earned.values()), sum(POINTS[id] for id in QUESTIONS)
+    so_far, most = sum(earned.values()), sum(POINTS[id] for id in PROPERTIES)
     print(f"{'so far':12} {so_far:g} of {most:g} points; the grader uses other data")
     return so_far == most
 
@@ -130,7 +106,7 @@ def _tell_predictions(release, namespace: dict) -> bool:
     """Run the given check of predictions.csv, whatever became of the student's copy."""
     try:
         with capture_output():
-            exec(_cell(release, "check_predictions").source, namespace)
+            exec(_cell(release, "check_predictions")["source"], namespace)
     except Exception as error:
         print(f"predictions  {type(error).__name__}: {error}")
         return False
@@ -138,9 +114,9 @@ def _tell_predictions(release, namespace: dict) -> bool:
     return True
 
 
-def _tell_reflection(release, notebook) -> bool:
-    cell = _cell(notebook, "reflection")
-    if cell is None or cell.source == _cell(release, "reflection").source:
+def _tell_reflection(release, cells) -> bool:
+    cell = _cell(cells, "reflection")
+    if cell is None or cell["source"] == _cell(release, "reflection")["source"]:
         print("reflection   not written yet")
         return False
     print(f"reflection   up to {POINTS['reflection']} points, by a person")

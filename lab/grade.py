@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from lab.grading.folder import grade_folder
+from lab.grading.tables import ASSIGNMENT
 from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.supervisor import Limits
 from utils.command import attempt
@@ -28,15 +29,25 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help=photographs)
     withheld = "the folder of withheld pictures that python -m lab.withhold wrote"
     add("--withheld", type=Path, help=withheld)
-    strict = f"refuse to run without the strongest isolation, {ISOLATIONS[0]}"
-    add("--require-isolation", action="store_true", help=strict)
+    weak = f"run also where {ISOLATIONS[0]} does not work; every grade says so"
+    add("--weak-isolation", action="store_true", help=weak)
     busy = f"seconds that one cell may compute; {Limits().busy:g} by default"
     add("--seconds", type=float, default=Limits().busy, help=busy)
+    whole = (
+        f"minutes that a submission may take in all; {Limits().total / 60:g} by default"
+    )
+    add("--minutes", type=float, default=Limits().total / 60, help=whole)
     add("--jobs", type=int, default=-1, help="at once; as many as cores by default")
     cluster = "the address of a Dask scheduler, to grade on all of its workers"
     add("--scheduler", metavar="ADDRESS", help=cluster)
     database = "nbgrader's database to write the grades into too: lab/gradebook.db"
     add("--gradebook", type=Path, metavar="FILE", help=database)
+    back = "a gradebook with the points given in formgrader, to add to the totals"
+    add("--import-gradebook", type=Path, metavar="FILE", help=back)
+    column = f"how Canvas calls the assignment; “{ASSIGNMENT}” by default"
+    add("--assignment", default=ASSIGNMENT, metavar="NAME", help=column)
+    shown = "only show who handed in which file"
+    add("--dry-run", action="store_true", help=shown)
     return parser
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from utils.command import attempt
-from utils.data.datasets import SPLITS, Pictures, load_pets
+from utils.command import Problem, attempt
+from utils.data.datasets import SPLITS, Pictures, load_folder, load_pets
 from utils.data.decode import read_picture
 from utils.files import replacing
 
@@ -33,14 +33,25 @@ def main(arguments: list[str] | None = None) -> int:
     add("--count", type=int, default=PICTURES, help=f"how many pictures ({PICTURES})")
     add("--out", type=Path, required=True, help="new folder, which students get")
     add("--answers", type=Path, required=True, help="new file, which nobody gets")
-    split = "from which pictures; students have train and val"
+    split = "from which pictures: test, for students have the others"
     add("--split", choices=SPLITS, default="test", help=split)
+    own = "photographs of your own to choose from, with a folder for each breed"
+    add("--pictures", type=Path, metavar="FOLDER", help=own)
     options = parser.parse_args(arguments)
     return attempt(lambda: _withhold(options))
 
 
 def _withhold(options: argparse.Namespace) -> None:
-    pictures = load_pets(options.split)
+    if options.pictures:
+        pictures = load_folder(options.pictures)
+    elif options.split == "test":
+        pictures = load_pets("test")
+    else:
+        raise Problem(
+            f"Students have the pictures of {options.split} with their breeds. "
+            "Withhold from test, or photographs of your own: --pictures FOLDER, with a "
+            "folder for each breed."
+        )
     withhold(pictures, options.count, options.out, options.answers)
     print(f"{options.count} pictures are in {options.out}. Keep {options.answers}.")
 
@@ -84,7 +95,7 @@ def withhold(pictures: Pictures, count: int, out: Path, answers: Path) -> None:
     chosen = generator.permutation(_choose(pictures.labels, count, generator))
     for number, row in enumerate(tqdm(chosen, "Withholding pictures", leave=False), 1):
         name = f"{number:04}.jpg"
-        _disguise(read_picture(pictures.paths[row]), generator, out / name)
+        disguise(read_picture(pictures.paths[row]), generator, out / name)
         breeds[name] = pictures.class_names[pictures.labels[row]]
     content = json.dumps({"pictures": breeds, "seed": seed}, indent=1)
     with replacing(answers) as part:
@@ -115,8 +126,17 @@ def _choose(labels: np.ndarray, count: int, generator) -> list[int]:
     return [row for row in chain.from_iterable(rounds) if row is not None][:count]
 
 
-def _disguise(image: Image.Image, generator, path: Path) -> None:
-    """Save a picture with other borders, another size and other bytes."""
+def disguise(image: Image.Image, generator, path: Path) -> None:
+    """Save a picture with other borders, another size and other bytes.
+
+    Parameters
+    ----------
+    image : Image
+    generator : numpy Generator
+        Draws how much is changed.
+    path : Path
+        A JPEG file.
+    """
     width, height = image.size
     left, top, right, bottom = generator.uniform(0, CROP, 4)
     box = left * width, top * height, (1 - right) * width, (1 - bottom) * height

@@ -6,8 +6,8 @@ from statistics import mean
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from lab.grading.judges.table import automatic_points
 from lab.grading.record import Record
-from lab.questions.table import automatic_points
 from utils.plot.figure import BLUE, SMALL, TEXT, Figure
 
 WIDTH = 4.5  # inches, the figures; they still read well on a phone

@@ -9,10 +9,16 @@ from statistics import mean, median
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.grading.charts import plot_difficulty, plot_pairs, plot_points
+from lab.grading.judges.table import TITLES, Part, automatic_parts, automatic_points
 from lab.grading.record import Record, isolations
-from lab.grading.tables import canvas_table, grades_table, moodle_table, write_csv
+from lab.grading.tables import (
+    ASSIGNMENT,
+    canvas_table,
+    grades_table,
+    moodle_table,
+    write_csv,
+)
 from lab.questions.points import BY_HAND, POINTS
-from lab.questions.table import TITLES, Part, automatic_parts, automatic_points
 from utils.files import write_text
 from utils.plot.figure import Figure
 
@@ -24,25 +30,40 @@ PAGES = Environment(
 )
 
 
-def write_reports(records: list[Record], out: Path) -> None:
+def write_reports(
+    records: list[Record],
+    compared: list[Record],
+    out: Path,
+    marks: dict[str, float] | None = None,
+    assignment: str = ASSIGNMENT,
+) -> None:
     """Write all that comes out of the grades.
 
     Parameters
     ----------
     records : list of Record
         The grades, in the order of the tables.
+    compared : list of Record
+        The same with the flags that only people who grade are told.
     out : Path
         The folder: gets ``grades.csv``, ``class.html``, a page for each student in
         ``feedback/``, and what Moodle and Canvas import if submissions came from there.
+    marks : dict of str to float, optional
+        What a person gave, by the name of the record.
+    assignment : str
+        How Canvas calls the assignment.
     """
-    write_csv(out / "grades.csv", grades_table(records))
-    for system, table in (("Moodle", moodle_table), ("Canvas", canvas_table)):
-        known = [record for record in records if record.system == system]
-        if known:
-            write_csv(out / f"{system.lower()}.csv", table(known))
+    marks = marks or {}
+    write_csv(out / "grades.csv", grades_table(compared, marks))
+    if moodle := [record for record in records if record.system == "Moodle"]:
+        write_csv(out / "moodle.csv", moodle_table(moodle, marks))
+    if canvas := [record for record in records if record.system == "Canvas"]:
+        # Canvas takes a mark for a part of the first heading.
+        table = canvas_table(canvas, marks, assignment)
+        write_csv(out / "canvas.csv", table, mark="")
     for record in records:
         write_text(out / "feedback" / f"{record.name}.html", feedback_page(record))
-    write_text(out / "class.html", class_page(records))
+    write_text(out / "class.html", class_page(compared))
 
 
 def feedback_page(record: Record) -> str:

@@ -5,26 +5,26 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader.api import Gradebook, MissingEntry
 
-from lab.cells import grade_id
-from lab.check import RELEASE
+from lab.cells import RELEASE, grade_id
+from lab.grading.names import Unreadable
 from lab.grading.record import Record
-from lab.grading.submissions import (
-    Submission,
-    Unreadable,
-    read_notebook,
-    read_submission,
-)
+from lab.grading.submissions import Submission, read_submission
 from lab.questions.points import BY_HAND, POINTS
+from utils.command import Problem
 from utils.files import write_text
 
 ASSIGNMENT, NOTEBOOK = RELEASE.parent.name, RELEASE.stem
 COURSE = "ideal-cat"  # as in nbgrader_config.py
+# What makes links of formulas.
+LINKING = re.compile(r"\\+(href|url|style|class|cssId|require|unicode)\b")
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # a name fit for a folder
 
 
@@ -46,18 +46,70 @@ def write_gradebook(
     """
     release = nbformat.read(RELEASE, as_version=4).cells
     cells = {name: cell for cell in release if (name := grade_id(cell))}
-    wished = [_wish(record) for record in records]
-    counts = Counter(wished)
-    # nbgrader calls alembic, which stands beside this Python.
-    programs = Path(sys.executable).parent
-    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    with Gradebook(f"sqlite:///{database.resolve()}", COURSE) as gradebook:
+    with open_gradebook(database) as gradebook:
         _write_assignment(gradebook, cells)
-        for record, submission, wish in zip(records, submissions, wished, strict=True):
-            student = wish if counts[wish] == 1 else record.name
+        students = _students(records)
+        for record, submission in zip(records, submissions, strict=True):
+            student = students[record.name]
             _write_record(gradebook, record, student, cells)
             folder = database.parent / "autograded" / student / ASSIGNMENT
             _write_notebook(submission, folder / f"{NOTEBOOK}.ipynb", cells)
+
+
+def open_gradebook(database: Path) -> Gradebook:
+    """Open a database of nbgrader, whatever its path has in it.
+
+    Parameters
+    ----------
+    database : Path
+        The file; its folder must be there.
+
+    Returns
+    -------
+    Gradebook
+    """
+    # nbgrader calls alembic, which stands beside this Python.
+    programs = Path(sys.executable).parent
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    return Gradebook(f"sqlite:///{quote(str(database.resolve()))}", COURSE)
+
+
+def marks_by_hand(records: Sequence[Record], database: Path) -> dict[str, float]:
+    """Read the points that a person gave in formgrader.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    database : Path
+        That `write_gradebook` wrote.
+
+    Returns
+    -------
+    dict of str to float
+        By the name of the record; who has none yet is left out.
+
+    Raises
+    ------
+    Problem
+        There is no such file.
+    """
+    if not database.is_file():
+        raise Problem(f"{database} is not there: name the gradebook of --gradebook.")
+    marks = {}
+    with open_gradebook(database) as gradebook:
+        for name, student in _students(records).items():
+            with suppress(MissingEntry):
+                grade = gradebook.find_grade(BY_HAND, NOTEBOOK, ASSIGNMENT, student)
+                if grade.manual_score is not None:
+                    marks[name] = float(grade.manual_score)
+    return marks
+
+
+def _students(records: Sequence[Record]) -> dict[str, str]:
+    """Choose the name of each student in nbgrader, one for each."""
+    wished = {record.name: _wish(record) for record in records}
+    counts = Counter(wished.values())
+    return {n: wish if counts[wish] == 1 else n for n, wish in wished.items()}
 
 
 def _wish(record: Record) -> str:
@@ -98,7 +150,7 @@ def _write_record(gradebook, record: Record, student: str, cells: dict) -> None:
 def _write_notebook(submission: Submission, path: Path, cells: dict) -> None:
     """Write what was handed in, for formgrader, without outputs and live HTML."""
     try:
-        content = read_notebook(read_submission(submission), list(POINTS)).content
+        content = read_submission(submission, list(POINTS)).content
     except Unreadable:
         return
     notebook = nbformat.reads(content.decode(), as_version=4)
@@ -108,5 +160,15 @@ def _write_notebook(submission: Submission, path: Path, cells: dict) -> None:
         name = cell.metadata.pop("nbgrader", {}).get("grade_id")
         if name in given:
             cell.metadata["nbgrader"] = given.pop(name)
+    known = {cell.source for cell in cells.values()}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" and cell.source not in known:
+            cell.source = _harmless(cell.source)
     clean, _ = SanitizeHTML().preprocess(notebook, {})
     write_text(path, nbformat.writes(clean))
+
+
+def _harmless(text: str) -> str:
+    """Keep a student's Markdown from making links, images or HTML."""
+    text = LINKING.sub(r"\1", text)
+    return text.replace("[", "\\[").replace("<", "&lt;")

@@ -1,39 +1,36 @@
 """Grade one submission: run it, judge what comes out, keep the record."""
 
-import hashlib
 import json
 import math
 import time
 from pathlib import Path
 
 from lab.grading.failures import NOT_STARTED, discreet, grave_flags, is_grave
-from lab.grading.record import Answers, Record, Setting
-from lab.grading.submissions import (
-    Notebook,
-    Submission,
-    Unreadable,
-    printable,
-    read_notebook,
-    read_submission,
-)
-from lab.questions.asking import draw_calls
-from lab.questions.judging import Call, Finding
+from lab.grading.judges.asking import draw_calls
+from lab.grading.judges.judging import Call
+from lab.grading.judges.table import QUESTIONS
+from lab.grading.names import Unreadable, printable
+from lab.grading.reading import Notebook, digest
+from lab.grading.record import Answers, Record, Setting, read_record
+from lab.grading.submissions import Submission, read_submission
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
-from lab.questions.predictions import count_mistakes, score_predictions
-from lab.questions.table import QUESTIONS
+from lab.questions.predictions import (
+    count_mistakes,
+    count_right,
+    describe_guesses,
+    score_predictions,
+    take_out,
+)
+from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
 from utils.files import write_text
 
 PREDICTIONS_BYTES = 1 << 20
+RECORD_BYTES = 8 << 20
 REASON_LETTERS = 300
 MAX_REMARKS = 10  # one cell that fails brings others with it
-
-
-def digest(*contents: bytes) -> str:
-    """Return one SHA-256 of several contents, in hexadecimal digits."""
-    digests = b"".join(hashlib.sha256(content).digest() for content in contents)
-    return hashlib.sha256(digests).hexdigest()
 
 
 def grade_submission(submission: Submission, setting: Setting) -> Record:
@@ -51,47 +48,60 @@ def grade_submission(submission: Submission, setting: Setting) -> Record:
         unless the grader itself failed.
     """
     try:
-        content = read_submission(submission)
-        notebook = read_notebook(content, list(POINTS))
+        return _find_grade(submission, setting)
     except Unreadable as error:
-        nothing = _nothing(setting, str(error))
-        return _record(submission, setting, nothing, nothing.flags)
-    key = digest(content, setting.version.encode())
-    path = setting.records / f"{submission.name}.json"
-    return _kept(path, key) or _grade(submission, notebook, setting, path, key)
-
-
-def _nothing(setting: Setting, reason: str) -> Answers:
-    """Stand in for the answers of a submission that could not be run."""
-    calls, failure = hidden_calls(setting.seed), Failure("could not be run")
-    arrays = {name: [failure] * len(asked) for name, asked in calls.items()}
-    return Answers(arrays, Failure("was not written"), {}, "", [reason])
-
-
-def _kept(path: Path, key: str) -> Record | None:
-    """Find a grade for the same submission by the same questions."""
-    try:
-        record = Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    scores = {id: [Finding(*f) for f in found] for id, found in record.scores.items()}
-    return record._replace(scores=scores) if record.key == key else None
-
-
-def _grade(submission, notebook: Notebook, setting, path: Path, key: str) -> Record:
-    """Run a submission, judge what comes out and keep the grade."""
-    start = time.perf_counter()
-    try:
-        answers = _ask(notebook.content, setting)
-        record = _record(submission, setting, answers, notebook.remarks)
+        return _ungraded(submission, setting, str(error))
     except Exception as error:  # of the grader itself: the rest goes on
         said = printable(repr(error), REASON_LETTERS)
-        message = f"The grader failed, grade again: {said}"
-        return _record(submission, setting, _nothing(setting, message), [])
-    seconds = round(time.perf_counter() - start, 2)
-    record = record._replace(key=key, seconds=seconds)
+        return _ungraded(submission, setting, f"The grader failed, grade again: {said}")
+
+
+def _ungraded(submission, setting, reason: str) -> Record:
+    """Give no points, and a flag with the reason."""
+    calls, failure = hidden_calls(setting.seed), Failure("could not be run")
+    arrays = {name: [failure] * len(asked) for name, asked in calls.items()}
+    absent = Failure("was not written")
+    nothing = Answers(arrays, absent, {}, "", [reason], {})
+    remarks = [] if reason.startswith("The grader") else [reason]
+    return _record(submission, setting, nothing, remarks)
+
+
+def _find_grade(submission: Submission, setting: Setting) -> Record:
+    """Find a grade from an earlier run by the same rules, or grade."""
+    notebook = read_submission(submission, list(POINTS))
+    about = json.dumps(notebook[1:]).encode()
+    key = digest(notebook.content, about, setting.version.encode())
+    path = setting.records / f"{submission.name}.json"
+    record = _kept(path)
+    if record and record.key == key and record[:4] == submission[:4]:  # noqa: SIM102
+        if _as_strong(record.isolation, setting.require):
+            return record
+    record = _grade(submission, notebook, setting)._replace(key=key)
     write_text(path, json.dumps(record._asdict()))
     return record
+
+
+def _as_strong(isolation: str, weakest: str) -> bool:
+    """Return whether walls are at least as strong as others."""
+    return isolation in ISOLATIONS[: ISOLATIONS.index(weakest) + 1]
+
+
+def _kept(path: Path) -> Record | None:
+    """Read a grade that is no larger than one can be."""
+    try:
+        if not path.is_file() or path.stat().st_size > RECORD_BYTES:
+            return None
+        return read_record(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _grade(submission, notebook: Notebook, setting) -> Record:
+    """Run a submission, and judge what comes out."""
+    start = time.perf_counter()
+    answers = _ask(notebook, setting)
+    record = _record(submission, setting, answers, notebook.remarks)
+    return record._replace(seconds=round(time.perf_counter() - start, 2))
 
 
 def hidden_calls(seed: int) -> dict[str, list[Call]]:
@@ -110,11 +120,11 @@ def hidden_calls(seed: int) -> dict[str, list[Call]]:
     return {name: draw_calls(name, seed) for name in QUESTIONS}
 
 
-def _ask(notebook: bytes, setting: Setting) -> Answers:
+def _ask(notebook: Notebook, setting: Setting) -> Answers:
     """Run a notebook and call its functions; hidden inputs go in last."""
     names = ("data", "limits", "withheld", "features", "require")
     settings = {name: getattr(setting, name) for name in names}
-    with Sandbox(notebook, **settings) as sandbox:
+    with Sandbox(notebook.content, **settings) as sandbox:
         stopped = sandbox.run()
         if stopped and stopped.reason.startswith(NOT_STARTED):
             raise RuntimeError(stopped.reason)
@@ -123,10 +133,18 @@ def _ask(notebook: bytes, setting: Setting) -> Answers:
         calls = hidden_calls(setting.seed)
         arrays = {name: _call(sandbox, asked) for name, asked in calls.items()}
         # Cells ran again after a crash, and then too they may have failed.
-        flags = grave_flags({"the notebook": stopped})
+        flags = _weak(sandbox.isolation) + grave_flags({"the notebook": stopped})
         ended = {_cell(name): Failure(why) for name, why in sandbox.failures.items()}
         flags += grave_flags(ended)
-        return Answers(arrays, predictions, failures, sandbox.isolation, flags)
+        flags += notebook.flags
+        about = sandbox.isolation, flags, notebook.sources
+        return Answers(arrays, predictions, failures, *about)
+
+
+def _weak(isolation: str) -> list[str]:
+    """Return a flag for walls that a submission may have left."""
+    said = f"ran behind weak walls ({isolation}): trust this grade as far as its author"
+    return [said] if isolation in ISOLATIONS[1:] else []
 
 
 def _call(sandbox, calls: list[Call]) -> list:
@@ -153,6 +171,10 @@ def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record
     text = answers.predictions
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
+    if isinstance(text, str):
+        text, probed = take_out(text, setting.probes)
+    else:
+        probed = ""
     scores["predictions"] = score_predictions(text, setting.pictures)
     failed = [
         f"{_cell(name)} {printable(reason, REASON_LETTERS)}"
@@ -168,6 +190,11 @@ def _record(submission, setting, answers: Answers, remarks: list[str]) -> Record
         mistakes=count_mistakes(text, setting.pictures),
         isolation=answers.isolation,
         seconds=0,
+        sources=answers.sources,
+        guesses=describe_guesses(text, setting.pictures),
+        right=count_right(text, setting.pictures),
+        asked=len(setting.pictures),
+        probes=[count_right(probed, setting.probes), len(setting.probes)],
     )
 
 

@@ -1,6 +1,6 @@
-"""What the assignment asks, and how answers are judged."""
+"""What the assignment asks, and what students check their answers with."""
 
-from lab.questions.asking import check, mark
+from lab.questions.checking import check
 from lab.questions.predictions import check_predictions, score_predictions
 
-__all__ = ["check", "check_predictions", "mark", "score_predictions"]
+__all__ = ["check", "check_predictions", "score_predictions"]

@@ -4,11 +4,12 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from lab.questions.judging import Finding
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 
 # Points for an accuracy, with straight lines between: nothing for guessing one of 37.
@@ -73,13 +74,75 @@ def score_predictions(text, answers: dict[str, str]) -> list[Finding]:
     """
     if not answers:
         raise ValueError("answers is empty: take the file that lab.withhold wrote.")
-    given, remarks = _read_predictions(text, answers)
-    right = sum(_plain(given.get(n, "")) == _plain(b) for n, b in answers.items())
+    _, remarks = _read_predictions(text, answers)
+    right = count_right(text, answers)
     accuracies, points = zip(*CURVE, strict=True)
     earned = round(float(np.interp(right / len(answers), accuracies, points)), 2)
     message = "; ".join([_interval(right, len(answers)), *remarks]) + "."
     worth = POINTS["predictions"]
     return [Finding("accuracy on the withheld pictures", worth, earned, message)]
+
+
+def count_right(text, answers: dict[str, str]) -> int:
+    """Count the pictures whose breed is right.
+
+    Parameters
+    ----------
+    text, answers
+        As for `score_predictions`.
+
+    Returns
+    -------
+    int
+    """
+    given, _ = _read_predictions(text, answers)
+    return sum(_plain(given.get(n, "")) == _plain(b) for n, b in answers.items())
+
+
+def describe_guesses(text, answers: dict[str, str]) -> str:
+    """Tell predictions from others by a short text.
+
+    Parameters
+    ----------
+    text, answers
+        As for `score_predictions`.
+
+    Returns
+    -------
+    str
+        Equal for equal predictions; empty if none is wrong, or if there are none,
+        which says nothing about where they come from.
+    """
+    given, _ = _read_predictions(text, answers)
+    guesses = [_plain(given.get(name, "")) for name in sorted(answers)]
+    if not any(guesses) or count_right(text, answers) == len(answers):
+        return ""
+    return sha256("\n".join(guesses).encode("utf-8", "replace")).hexdigest()
+
+
+def take_out(text: str, names) -> tuple[str, str]:
+    """Divide predictions into those for other pictures and those for these.
+
+    Parameters
+    ----------
+    text : str
+        Of predictions.csv.
+    names : collection of str
+        File names of pictures.
+
+    Returns
+    -------
+    others, these : str
+        Both with the heading.
+    """
+    head, *lines = text.splitlines(keepends=True) or [""]
+    ours = {n: line for n, line in enumerate(lines) if _picture(line) in names}
+    others = [line for n, line in enumerate(lines) if n not in ours]
+    return "".join([head, *others]), "".join([head, *ours.values()])
+
+
+def _picture(line: str) -> str:
+    return line.split(",")[0].strip(' "')
 
 
 def count_mistakes(text, answers: dict[str, str]) -> list[list]:

@@ -2,15 +2,14 @@
 
 import os
 import shutil
-import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 from utils.files import ROOT
 
 ISOLATIONS = ("bubblewrap", "unshare", "rlimits")  # strongest first
 COURSE = Path("/course")  # where bubblewrap shows the course
+VENV = Path("/venv")  # and the environment of this Python, which may lie in /tmp
 WORK = Path("lab/release/pets")  # where cells run, as for students
 # Of lab/ only what a notebook imports and the worker is made of: the master notebook
 # beside them has the solutions.
@@ -23,40 +22,18 @@ CODE = (
     "lab/questions",
     "lab/sandbox/__init__.py",
     "lab/sandbox/messages.py",
+    "lab/sandbox/shell.py",
     "lab/sandbox/syscalls.py",
     "lab/sandbox/worker.py",
 )
 DRAWN = "data/drawn"
+DRAWN_SHOWN = "data/drawn-shown"  # what is seen there: without the test pictures
 FEATURES = "data/features"
 WRITABLE = ("data", FEATURES, WORK.as_posix(), "home", "tmp")
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
-TRIAL = 30  # seconds within which Python starts on any machine
 # A submission computes on one core: as many are graded at once as there are cores.
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "TF_INTRAOP", "TF_INTEROP")
-
-
-@cache
-def strongest_isolation() -> str:
-    """Find the strongest isolation that works here, by trying.
-
-    Returns
-    -------
-    str
-        One of `ISOLATIONS`.
-
-    Raises
-    ------
-    RuntimeError
-        If none works: as root, when other users may not read this Python.
-    """
-    for kind in ISOLATIONS:
-        if _works(kind):
-            return kind
-    raise RuntimeError(
-        f"Nothing isolates a worker here, because an unprivileged user cannot run "
-        f"{sys.executable}: install bubblewrap, or grade as another user than root."
-    )
 
 
 def command(kind: str, disk: int, pictures, features, user) -> list[str]:
@@ -88,11 +65,36 @@ def command(kind: str, disk: int, pictures, features, user) -> list[str]:
     return [*walls, *_become(user)]
 
 
-def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
+def python(kind: str) -> str:
+    """Return where a worker finds this Python.
+
+    Parameters
+    ----------
+    kind : str
+        One of `ISOLATIONS`.
+
+    Returns
+    -------
+    str
+        The program.
+    """
+    inside = Path(sys.executable)
+    if kind == "bubblewrap" and inside.is_relative_to(sys.prefix) and _is_venv():
+        inside = VENV / inside.relative_to(sys.prefix)
+    return str(inside)
+
+
+def _is_venv() -> bool:
+    return sys.prefix != sys.base_prefix
+
+
+def environment(kind: str, course: Path, pictures: dict[str, Path]) -> dict[str, str]:
     """Return the whole environment of a worker: nothing of the grader's own is in it.
 
     Parameters
     ----------
+    kind : str
+        One of `ISOLATIONS`.
     course : Path
         Where the worker sees the course.
     pictures : dict of str to Path
@@ -106,7 +108,7 @@ def environment(course: Path, pictures: dict[str, Path]) -> dict[str, str]:
     """
     home = str(course / "home")
     return {
-        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
+        "PATH": f"{Path(python(kind)).parent}:/usr/bin:/bin",
         "PYTHONPATH": str(course),
         "PYTHONHASHSEED": "0",  # the same submission gives the same grade
         "HOME": home,
@@ -161,7 +163,7 @@ def copy_course(folder: Path, features, user: int | None) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
-    (folder / DRAWN).symlink_to(ROOT / DRAWN)
+    (folder / DRAWN).symlink_to(ROOT / DRAWN_SHOWN)
     for file in features:
         (folder / FEATURES / file.name).symlink_to(file)
     if user is not None:
@@ -190,19 +192,6 @@ def check_readable(folder: Path) -> None:
         )
 
 
-def _works(kind: str) -> bool:
-    """Start Python once behind these walls."""
-    # An unlikely number, so that this user is nobody else.
-    user = 2**30 if os.geteuid() == 0 else None
-    walls = command(kind, 1 << 20, {}, (), user)
-    words = [*walls, sys.executable, "-c", "import numpy"]
-    try:
-        ran = subprocess.run(words, env={}, cwd="/", capture_output=True, timeout=TRIAL)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return ran.returncode == 0
-
-
 def _bubblewrap(disk: int, pictures, features, user: int | None) -> list[str]:
     """Show the system and the course read-only, and nothing else of the machine."""
     private = "--unshare-ipc --unshare-pid --unshare-net --unshare-uts"
@@ -213,7 +202,8 @@ def _bubblewrap(disk: int, pictures, features, user: int | None) -> list[str]:
     shown = [(folder, inside(name, folder)) for name, folder in pictures.items()]
     shown += [(file, COURSE / FEATURES / file.name) for file in features]
     return [
-        *f"bwrap {rights} {private} --unshare-cgroup-try --proc /proc".split(),
+        shutil.which("bwrap") or "bwrap",
+        *f"{rights} {private} --unshare-cgroup-try --proc /proc".split(),
         # With the grader dies the worker; its terminal is not the grader's.
         *("--die-with-parent", "--new-session", *_system(), *_course(disk)),
         *(word for pair in shown for word in _show(*pair)),
@@ -224,9 +214,11 @@ def _bubblewrap(disk: int, pictures, features, user: int | None) -> list[str]:
 def _system() -> list[str]:
     """Show programs, libraries, Python and three devices."""
     words = []
-    for name in ("/usr", *SYSTEM, *SETTINGS, sys.base_prefix, sys.prefix):
+    for name in ("/usr", *SYSTEM, *SETTINGS, sys.base_prefix):
         is_link = name in SYSTEM and os.path.islink(name)
         words += ["--symlink", os.readlink(name), name] if is_link else _show(name)
+    if _is_venv():
+        words += _show(sys.prefix, VENV)
     for name in ("null", "random", "urandom"):  # zero would give memory that hides
         words += _show(f"/dev/{name}", how="--dev-bind")
     return words
@@ -237,8 +229,9 @@ def _course(disk: int) -> list[str]:
     words = ["--size", str(disk), "--tmpfs", str(COURSE)]
     for name in WRITABLE:
         words += ["--perms", "0777", "--dir", str(COURSE / name)]
-    for name in (*CODE, DRAWN):
+    for name in CODE:
         words += _show(ROOT / name, COURSE / name)
+    words += _show(ROOT / DRAWN_SHOWN, COURSE / DRAWN)
     # One place for all that is written, so that one size bounds it.
     for name in ("/tmp", "/var/tmp", "/dev/shm"):
         words += ["--symlink", str(COURSE / "tmp"), name]

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from lab.cells import grade_id
-from lab.sandbox.isolation import DRAWN, ISOLATIONS, check_readable, strongest_isolation
+from lab.sandbox.isolation import DRAWN_SHOWN, ISOLATIONS, check_readable
 from lab.sandbox.messages import Failure
 from lab.sandbox.supervisor import Limits, Worker
+from lab.sandbox.trial import require_walls
 from utils.files import ROOT
 
 LOG_TAIL = 300  # bytes of what a worker that does not start says
@@ -50,9 +51,10 @@ class Sandbox:
     ------
     ValueError
         If the notebook is not in format 4.
+    WeakWalls
+        If only weaker isolation works here than is required.
     RuntimeError
-        If only weaker isolation works here than is required, or if only root may
-        read the pictures.
+        If only root may read the pictures.
     """
 
     def __init__(
@@ -62,16 +64,16 @@ class Sandbox:
         limits=Limits(),  # noqa: B008 - it cannot change
         withheld=None,
         features=(),
-        require="rlimits",
+        require=ISOLATIONS[0],
     ):
-        self.isolation = _at_least(require)
+        self.isolation = require_walls(require)
         self.failures: dict[str | int, str] = {}
         self._cells = _code_cells(notebook)
         self._deadly: set[int] = set()
         folders = {"COURSE_DATA": data, "LAB_WITHHELD": withheld}
         self._pictures = {k: Path(v).resolve() for k, v in folders.items() if v}
         self._features = tuple(Path(file).resolve() for file in features)
-        for shown in (ROOT / DRAWN, *self._pictures.values()):
+        for shown in (ROOT / DRAWN_SHOWN, *self._pictures.values()):
             check_readable(shown)
         self._limits = limits
         self._worker: Worker | None = None
@@ -180,19 +182,6 @@ class Sandbox:
             self._worker.stop("was stopped")
 
 
-def _at_least(require: str) -> str:
-    """Return the isolation that works here, unless it is weaker than required."""
-    if require not in ISOLATIONS:
-        raise ValueError(f"require is {require!r}, expected one of {ISOLATIONS}.")
-    there = strongest_isolation()
-    if ISOLATIONS.index(there) > ISOLATIONS.index(require):
-        raise RuntimeError(
-            f"The strongest isolation that works here is {there}, and {require} is "
-            f"required: install it (Debian and Ubuntu: apt install bubblewrap)."
-        )
-    return there
-
-
 def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
     """Return name and source of each code cell."""
     content = notebook.read_bytes() if isinstance(notebook, Path) else notebook
@@ -200,7 +189,7 @@ def _code_cells(notebook: bytes | Path) -> list[tuple[str | int, str]]:
         return [
             (str(grade_id(cell)) or place, "".join(cell["source"]))
             for place, cell in enumerate(json.loads(content)["cells"])
-            if cell["cell_type"] == "code"
+            if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -32,6 +31,8 @@ DISCARD_INTERVAL = 0.01  # seconds between two reads of what is thrown away
 OUTPUT_CHUNK = 1 << 16  # bytes of output read at once
 THREADS_PER_PROCESS = 4  # within the limit: frameworks start several
 MAX_OPEN_FILES = 512  # of a process
+BUFFER_BYTES = 1 << 18  # that an open pipe or socket may hold in the kernel
+CORES = os.cpu_count() or 1
 CRASHED = "ended Python before there was an answer"
 
 
@@ -40,7 +41,7 @@ class Limits(NamedTuple):
 
     busy: float = 120  # seconds of CPU time, of one cell or call
     wall: float = 600  # seconds that it lasts; the machine may do other things too
-    total: float = 3600  # seconds, of all of them together
+    total: float = 600  # seconds, of all of them together
     cpu: int = 900  # seconds of CPU time, of each process
     memory: int = 4 << 30  # bytes, of all processes together
     processes: int = 64
@@ -93,8 +94,12 @@ class Worker:
             self._process = self._start(kind, pictures, features, theirs)
         # The watcher shuts the socket down while a request waits for this copy of it.
         self._socket, self._connection = ours, Connection(os.dup(ours.fileno()))
-        for work in (self._watch, self._listen):
-            threading.Thread(target=work, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        for thread in (
+            self._listener,
+            threading.Thread(target=self._watch, daemon=True),
+        ):
+            thread.start()
 
     def _start(self, kind, pictures, features, channel) -> subprocess.Popen:
         """Start the program, with the channel in the place of its standard input."""
@@ -106,11 +111,11 @@ class Worker:
         walls = isolation.command(kind, limits.disk, pictures, features, user)
         kept = json.dumps(_kernel_limits(limits, user))
         return subprocess.Popen(
-            [*walls, sys.executable, "-s", "-m", "lab.sandbox.worker", kept],
+            [*walls, isolation.python(kind), "-s", "-m", "lab.sandbox.worker", kept],
             stdin=channel,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=isolation.environment(course, seen),
+            env=isolation.environment(kind, course, seen),
             cwd=self._folder / isolation.WORK if self._folder else "/",
             start_new_session=True,
         )
@@ -167,6 +172,7 @@ class Worker:
             if not self._ended.is_set():
                 self.reason = self.reason or reason or self._cause()
                 self._kill()
+                self._listener.join(HANGUP_TIMEOUT)  # it may have last words to read
                 self._ended.set()
 
     def _cause(self) -> str:
@@ -219,6 +225,8 @@ class Worker:
         limits, group = self._limits, self._group()
         if time.monotonic() > self._deadline:
             return f"did not end within {limits.wall:g} s"
+        if _leaves_no_trace(group):
+            self._busy_before -= CORES * WATCH_INTERVAL
         if _busy(group) - self._busy_before > limits.busy:
             return f"computed for more than {limits.busy:g} s"
         if len(group) > limits.processes:
@@ -309,8 +317,26 @@ def _busy(group: list[psutil.Process]) -> float:
 
 def _holds_more(group: list[psutil.Process], memory: int) -> bool:
     """Return whether processes hold more memory than this together."""
+    memory -= BUFFER_BYTES * sum(map(_open_files, group))
     # The first sum counts shared pages for each process; the exact one takes longer.
     return all(sum(map(of, group)) > memory for of in (_resident, _proportional))
+
+
+def _open_files(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return process.num_fds()
+    return 0
+
+
+def _leaves_no_trace(group: list[psutil.Process]) -> bool:
+    """Return whether a process ignores its children, whose time then counts nowhere."""
+    for process in group:
+        with suppress(OSError, ValueError, IndexError):
+            text = Path(f"/proc/{process.pid}/status").read_text()
+            ignored = int(text.split("SigIgn:")[1].split()[0], 16)
+            if ignored >> (signal.SIGCHLD - 1) & 1:
+                return True
+    return False
 
 
 def _resident(process: psutil.Process) -> int:

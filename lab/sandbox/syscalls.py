@@ -16,6 +16,8 @@ LOAD, EQUAL, AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # where struct seccomp_data has them
 CLONE_NEWUSER, AF_UNIX, SHARED_ANONYMOUS = 0x10000000, 1, 0x21
+BUFFER_SIZES = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and for privileged users
+F_SETPIPE_SZ = 1031
 X32 = 0x40000000  # x86-64 system calls under other numbers begin here
 
 # The numbers of system calls on x86_64 and on aarch64, from <asm/unistd.h>.
@@ -23,6 +25,8 @@ CALLS = {
     "mmap": (9, 222),
     "shmget": (29, 194),
     "socket": (41, 198),
+    "setsockopt": (54, 208),
+    "fcntl": (72, 25),
     "clone": (56, 220),
     "msgget": (68, 186),
     "ptrace": (101, 117),
@@ -100,6 +104,9 @@ def _program(machine: str) -> bytes:
         _refuse_masked(numbers["clone"], 0, CLONE_NEWUSER),
         # No network, also where no namespace takes it away.
         _refuse_if(numbers["socket"], 0, [_step(EQUAL, AF_UNIX, yes=1)]),
+        # Buffers in the kernel hold memory that no process is seen to hold.
+        *[_refuse_equal(numbers["setsockopt"], 2, size) for size in BUFFER_SIZES],
+        _refuse_equal(numbers["fcntl"], 1, F_SETPIPE_SZ),
         # Shared memory without a file can be filled and then hidden from the watcher.
         _refuse_masked(numbers["mmap"], 3, SHARED_ANONYMOUS),
     ]
@@ -121,6 +128,11 @@ def _only(architecture: int) -> bytes:
 
 def _refuse(number: int, answer: int = REFUSE) -> bytes:
     return _step(EQUAL, number, no=1) + _step(RETURN, answer)
+
+
+def _refuse_equal(number: int, argument: int, value: int) -> bytes:
+    """Refuse a call if an argument has this value."""
+    return _refuse_if(number, argument, [_step(EQUAL, value, no=1)])
 
 
 def _refuse_masked(number: int, argument: int, bits: int) -> bytes:

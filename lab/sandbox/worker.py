@@ -15,32 +15,20 @@ from pathlib import Path
 from signal import SIGKILL
 
 import numpy as np
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from lab.sandbox import messages
 from lab.sandbox.messages import MAX_REASON_LETTERS, TOKEN_BYTES, Failure, to_bytes
+from lab.sandbox.shell import Shell, start_shell
 from lab.sandbox.syscalls import PR_SET_PDEATHSIG, control, forbid
 
 NO_ARRAYS = to_bytes([])
-
-
-class Shell(InteractiveShell):
-    """IPython as in Jupyter, without a kernel, a history or a window."""
-
-    def enable_gui(self, gui=None):
-        """Do nothing: there is no window to draw in."""
-
-    system = InteractiveShell.system_raw  # the other way wants a terminal
 
 
 def main() -> None:
     """Answer requests until the grader hangs up."""
     _limit(**json.loads(sys.argv[1]))
     connection = _connection()
-    config = Config(HistoryManager={"enabled": False})
-    config.InteractiveShell.colors = "nocolor"
-    shell, home = Shell.instance(config=config), Path.cwd()
+    shell, home = start_shell(), Path.cwd()
     tasks = {
         "hello": lambda: NO_ARRAYS,
         "cell": lambda source: _run(shell, source),

@@ -18,9 +18,8 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from lab import grade
-from lab.cells import grade_id
-from lab.check import RELEASE
-from lab.questions.table import QUESTIONS
+from lab.cells import RELEASE, grade_id
+from lab.grading.judges.table import QUESTIONS
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "lab"

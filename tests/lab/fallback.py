@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.sandbox import sandbox
+from lab.sandbox import trial
 from lab.sandbox.isolation import ISOLATIONS
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
@@ -70,7 +70,7 @@ LIMITS = Limits(
 def main(kind: str) -> None:
     """Try everything once; an assertion says what was not kept."""
     os.environ["SECRET"] = "secret"
-    sandbox.strongest_isolation = lambda: kind
+    trial.strongest_isolation = lambda: kind
     with tempfile.TemporaryDirectory() as folder:
         tempfile.tempdir = folder  # what the sandbox writes is seen here
         photographs = Path(folder, "photographs")

@@ -1,5 +1,6 @@
 """A student's notebook is run, and what is missing in it is named."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from lab.check import grade_ids, misplaced
+from lab.cells import grade_ids, misplaced
 
 ROOT = Path(__file__).parents[2]
 MASTER = ROOT / "lab" / "source" / "pets" / "OxfordPets.ipynb"
@@ -18,8 +19,7 @@ MASTER = ROOT / "lab" / "source" / "pets" / "OxfordPets.ipynb"
 PREPARATION = """
 import numpy as np
 from pathlib import Path
-from lab.questions.asking import check
-from lab.questions.predictions import check_predictions
+from lab.questions import check, check_predictions
 breeds, withheld = ["pug"], [Path("0001.jpg")]
 """
 PREDICTIONS = 'Path("predictions.csv").write_text("picture,breed\\n0001.jpg,pug\\n")'
@@ -94,7 +94,7 @@ def test_what_is_not_done_yet_is_told(tmp_path, notebook):
 
 
 def test_cells_that_are_missing_twice_or_out_of_order_are_named(tmp_path, notebook):
-    ids = grade_ids(notebook)
+    ids = grade_ids(notebook.cells)
     assert misplaced(ids, ids) == []
     cells = notebook.cells
     cells.remove(cell(notebook, "check_head"))
@@ -115,3 +115,26 @@ def test_what_is_no_notebook_is_refused_in_one_line(tmp_path, content):
     status, said = check(tmp_path, content)
     assert status == 1
     assert "cannot be read as a notebook" in said
+
+
+@pytest.mark.parametrize("cell_", ["import os\nos._exit(0)", "exit = 1\ninput('who?')"])
+def test_a_dead_kernel_is_no_success_and_nobody_waits_for_input(
+    tmp_path, notebook, cell_
+):
+    notebook.cells.insert(1, new_code_cell(cell_))
+    status, said = check(tmp_path, notebook)
+    dies = "_exit" in cell_
+    assert status == int(dies)
+    assert ("Python ended while the cells ran" in said) == dies
+    assert ("Cell 2 stopped: EOFError" in said) != dies
+
+
+def test_odd_cells_are_read_one_by_one(tmp_path, notebook):
+    odd = json.loads(nbformat.writes(notebook))
+    odd["metadata"] = None
+    odd["cells"] += [{"cell_type": "shell", "source": "x"}, {"cell_type": "code"}, 3]
+    odd["cells"][0]["metadata"] = {"nbgrader": None}
+    status, said = check(tmp_path, "\ufeff" + json.dumps(odd))
+    assert "2 cells cannot be read." in said
+    assert "13 of 13 points" in said
+    assert status == 1

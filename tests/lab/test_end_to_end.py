@@ -10,9 +10,9 @@ from nbformat.v4 import new_code_cell, new_notebook, writes
 from PIL import Image
 
 from lab import grade
+from lab.grading.judges.table import QUESTIONS
 from lab.questions.points import POINTS
-from lab.questions.table import QUESTIONS
-from lab.sandbox.isolation import strongest_isolation
+from lab.sandbox.trial import strongest_isolation
 from tests.lab.cells import foreign_processes
 from tests.lab.grading.test_grading import PICTURES, PREDICTIONS, SOLUTIONS
 
@@ -92,7 +92,7 @@ def test_nobody_gains_and_nobody_else_loses(tmp_path, withheld, monkeypatch):
     answers.write_text(json.dumps({"pictures": PICTURES, "seed": 7}))
     before = {path: path.read_bytes() for path in withheld.iterdir()}
     words = [tmp_path / "in", "--answers", answers, "--out", tmp_path / "out"]
-    words += ["--withheld", withheld, "--seconds", "4", "--require-isolation"]
+    words += ["--withheld", withheld, "--seconds", "4"]
     assert grade.main([str(word) for word in words]) == 0
 
     with (tmp_path / "out" / "grades.csv").open(encoding="utf-8-sig") as file:

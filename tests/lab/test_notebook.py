@@ -12,9 +12,9 @@ import nbformat
 import numpy as np
 import pytest
 
+from lab.grading.judges.table import QUESTIONS
 from lab.questions.points import POINTS
 from lab.questions.predictions import CURVE
-from lab.questions.table import QUESTIONS
 
 LAB = Path(__file__).parents[2] / "lab"
 NAME = Path("pets") / "OxfordPets.ipynb"

@@ -126,9 +126,24 @@ def test_the_command_line(pictures, places, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr(module, "load_pets", lambda s: asked.append(s) or pictures)
     out, answers = map(str, places)
-    command = ["--count", "5", "--out", out, "--answers", answers, "--split", "val"]
+    command = ["--count", "5", "--out", out, "--answers", answers]
+    assert main([*command, "--split", "val"]) == 1
+    assert "Students have the pictures of val" in capsys.readouterr().err
+    assert not places[0].exists()
     assert main(command) == 0
-    assert asked == ["val"]
+    assert asked == ["test"]
     assert len(list(places[0].iterdir())) == 5
     assert main(command) == 1
     assert "there already" in capsys.readouterr().err
+
+
+def test_photographs_of_ones_own_are_withheld(pictures, places, tmp_path):
+    for path in pictures.paths:
+        breed = path.name.partition("_")[0]
+        (tmp_path / "own" / breed).mkdir(parents=True, exist_ok=True)
+        path.rename(tmp_path / "own" / breed / path.name)
+    out, answers = map(str, places)
+    words = ["--count", "30", "--out", out, "--answers", answers]
+    assert main([*words, "--pictures", str(tmp_path / "own")]) == 0
+    content = json.loads(places[1].read_text())
+    assert sorted(set(content["pictures"].values())) == NAMES

@@ -11,7 +11,7 @@ from PIL import Image
 from lab.grading.charts import plot_points
 from lab.grading.feedback import class_page, feedback_page, write_reports
 from lab.grading.record import Record
-from lab.questions.judging import Finding
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 
 EVIL = "<script>alert(1)</script>\"'&\N{GRINNING FACE} {{ 7 * 7 }}"
@@ -29,6 +29,7 @@ def _record(student="ann", earned=1.0, **more):
     given = {
         **{"system": "", "number": "", "key": "", "scores": scores, "remarks": []},
         **{"flags": [], "mistakes": [], "isolation": "bubblewrap", "seconds": 2.0},
+        **{"sources": {}, "guesses": "", "right": 0, "asked": 0, "probes": [0, 0]},
     }
     return Record(student=student, name=f"{student[:1]}-0", **given | more)
 
@@ -92,12 +93,12 @@ def test_the_tables_have_a_row_for_each_student(tmp_path):
         _record("bo", 0.5, system="Canvas", number="45", flags=["a", "b"]),
         _record("cy"),
     ]
-    write_reports(records, tmp_path)
+    write_reports(*[records] * 2, tmp_path)
     head, ann, bo, cy = _read_csv(tmp_path / "grades.csv")
     assert dict(zip(head, bo, strict=True)) == {
         **{"student": "bo", "number": "45", "split": "2.5", "standardise": "1.5"},
         **{"head": "3.5", "report": "3.5", "predictions": "4.5", "reflection": ""},
-        **{"total": "15.5", "of": "20", "flag": "a; b"},
+        **{"total": "15.5", "of": "20", "walls": "bubblewrap", "flag": "a; b"},
     }
     assert (ann[0], cy[0]) == ("ann", "cy")
     head, row = _read_csv(tmp_path / "moodle.csv")
@@ -112,8 +113,21 @@ def test_the_tables_have_a_row_for_each_student(tmp_path):
     ]
 
 
+def test_canvas_gets_no_mark_and_the_assignment_its_name(tmp_path):
+    canvas = [_record(system="Canvas", number="45"), _record("bo")]
+    write_reports(canvas, canvas, tmp_path, {"a-0": 1.5}, "Pets (77)")
+    content = (tmp_path / "canvas.csv").read_bytes()
+    assert content.startswith(b'"Student","ID","Section","Pets (77)"')
+    assert b"19.5" in content
+    head, ann, bo = _read_csv(tmp_path / "grades.csv")
+    by_name = [dict(zip(head, row, strict=True)) for row in (ann, bo)]
+    assert [row["reflection"] for row in by_name] == ["1.5", ""]
+    assert [row["total"] for row in by_name] == ["19.5", "18.0"]
+    assert (tmp_path / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
 def test_systems_that_nobody_came_from_get_no_table(tmp_path):
-    write_reports([_record()], tmp_path)
+    write_reports(*[[_record()]] * 2, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         *{"grades.csv", "class.html", "feedback"}
     }
@@ -122,7 +136,7 @@ def test_systems_that_nobody_came_from_get_no_table(tmp_path):
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t=", "\n=", "＝"])
 def test_a_spreadsheet_calculates_nothing(tmp_path, sign):
     name = f'{sign}HYPERLINK("http://x";"y"),\r\n2'
-    write_reports([_record(name, flags=[name])], tmp_path)
+    write_reports(*[[_record(name, flags=[name])]] * 2, tmp_path)
     _, row = _read_csv(tmp_path / "grades.csv")
     assert row[0].startswith("'")
     assert row[-1].startswith("'")
@@ -130,14 +144,14 @@ def test_a_spreadsheet_calculates_nothing(tmp_path, sign):
 
 def test_a_semicolon_in_a_name_starts_no_cell(tmp_path):
     """Where the comma is the decimal sign, spreadsheets split at semicolons."""
-    write_reports([_record("ann;=2+5")], tmp_path)
+    write_reports(*[[_record("ann;=2+5")]] * 2, tmp_path)
     line = (tmp_path / "grades.csv").read_text("utf-8-sig").splitlines()[1]
     assert next(csv.reader([line], delimiter=";"))[0].startswith("ann;=2+5")
 
 
 def test_a_report_can_be_written_again(tmp_path):
-    write_reports([_record(earned=0.0)], tmp_path)
-    write_reports([_record()], tmp_path)
+    write_reports(*[[_record(earned=0.0)]] * 2, tmp_path)
+    write_reports(*[[_record()]] * 2, tmp_path)
     assert "18 of 18" in (tmp_path / "feedback" / "a-0.html").read_text("utf-8")
 
 

@@ -17,11 +17,12 @@ from nbformat.v4 import new_code_cell, new_notebook
 from lab import grade
 from lab.grading import grading
 from lab.grading.grading import grade_submission, hidden_calls
+from lab.grading.judges.judging import as_arrays
+from lab.grading.judges.table import QUESTIONS
 from lab.grading.record import Setting
 from lab.grading.submissions import find_submissions
-from lab.questions.judging import Finding, as_arrays
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
-from lab.questions.table import QUESTIONS
 from lab.sandbox.messages import Failure
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +81,7 @@ def species_accuracy(labels, predictions, species):
 class FakeSandbox:
     """Runs cells in this process; what it was asked is kept."""
 
-    isolation = "none, in a test"
+    isolation = "bubblewrap"  # it says
     runs = 0
 
     def __init__(self, notebook, data, limits, withheld, features, require):
@@ -121,6 +122,10 @@ def fake(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", FakeSandbox)
     monkeypatch.setattr(FakeSandbox, "runs", 0)
     monkeypatch.setattr("lab.grading.folder.shared_features", lambda data, withheld: ())
+    monkeypatch.setattr("lab.grading.folder.show_pictures", lambda data, folder: data)
+    monkeypatch.setattr(
+        "lab.grading.folder.show_withheld", lambda withheld, *_: (withheld, {})
+    )
 
 
 @pytest.fixture
@@ -329,6 +334,70 @@ def test_what_is_graded_is_not_graded_again(tmp_path, setting):
     assert FakeSandbox.runs == 3
 
 
+FORGED = {
+    "half": lambda text: text[:100],
+    "deep": lambda text: "[" * 200_000,
+    "points": lambda text: text.replace('1.0, ""]', '99.0, ""]', 1),
+    "negative": lambda text: text.replace('1.0, ""]', '-1, ""]', 1),
+    "nan": lambda text: text.replace('1.0, ""]', 'NaN, ""]', 1),
+    "text": lambda text: text.replace('1.0, ""]', '"1", ""]', 1),
+    "walls": lambda text: text.replace('"bubblewrap"', '"paper"'),
+    "list": lambda text: "[]",
+    "other": lambda text: text.replace('"student": "ann"', '"student": "bo"'),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_a_record_that_cannot_be_is_graded_again(tmp_path, setting, forge):
+    submission = _hand_in(tmp_path)
+    first = grade_submission(submission, setting)
+    (file,) = setting.records.iterdir()
+    forged = forge(file.read_text())
+    assert forged != file.read_text()
+    file.write_text(forged)
+    assert grade_submission(submission, setting).scores == first.scores
+    assert FakeSandbox.runs == 2
+
+
+def test_a_record_that_cannot_be_written_costs_nobody_else(tmp_path, setting):
+    submission = _hand_in(tmp_path)
+    (setting.records / f"{submission.name}.json" / "x").mkdir(parents=True)
+    record = grade_submission(submission, setting)
+    assert record.total == 0
+    assert "grade again" in record.flags[0]
+
+
+def test_what_was_forgotten_is_graded_again_with_it(tmp_path):
+    """Withheld pictures, data, limits and answers belong to a grade."""
+    _hand_in(tmp_path)
+    for name in ("withheld", "data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(b"1")
+    words = [
+        [],
+        ["--withheld", str(tmp_path / "withheld")],
+        ["--withheld", str(tmp_path / "withheld"), "--minutes", "5"],
+        ["--data", str(tmp_path / "data")],
+    ]
+    for number, more in enumerate(words, 1):
+        for _ in range(2):
+            assert grade.main(_command(tmp_path, *more)) == 0
+            assert FakeSandbox.runs == number
+    answers = {"pictures": PICTURES, "seed": 8}
+    assert grade.main(_command(tmp_path, answers=answers)) == 0
+    assert FakeSandbox.runs == len(words) + 1
+
+
+def test_a_dry_run_shows_who_handed_in_what_and_grades_nothing(tmp_path, capsys):
+    _hand_in(tmp_path)
+    (tmp_path / "in" / "bo.ipynb").write_bytes(b"{")
+    assert grade.main(_command(tmp_path, "--dry-run")) == 0
+    said = capsys.readouterr().out
+    assert "ann: ann.ipynb" in said
+    assert "bo: ! " in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_half_a_record_is_graded_again(tmp_path, setting):
     submission = _hand_in(tmp_path)
     first = grade_submission(submission, setting)
@@ -364,7 +433,7 @@ def _command(tmp_path, *more, answers=None):
 
 def test_the_command_grades_all_and_writes_the_reports(tmp_path, capsys):
     _hand_in(tmp_path)
-    _hand_in(tmp_path, {"extra": ""}, "bo")
+    _hand_in(tmp_path, {"extra": "x = 1"}, "bo")
     assert grade.main(_command(tmp_path)) == 0
     assert "2 graded, 0 flagged" in capsys.readouterr().out
     written = {path.name for path in (tmp_path / "out").iterdir()}
@@ -432,10 +501,55 @@ def _assert_one_grade_each(tmp_path, setting, students):
 
 def test_the_command_refuses_weaker_isolation_if_told_so(tmp_path, monkeypatch, capsys):
     _hand_in(tmp_path)
-    monkeypatch.setattr("lab.grading.folder.strongest_isolation", lambda: "rlimits")
-    assert grade.main(_command(tmp_path, "--require-isolation")) == 1
-    assert "bubblewrap does not work here" in capsys.readouterr().err
+    monkeypatch.setattr("lab.sandbox.trial.strongest_isolation", lambda: "rlimits")
+    assert grade.main(_command(tmp_path)) == 1
+    said = capsys.readouterr().err
+    assert "bubblewrap does not work here" in said
+    assert "--weak-isolation" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_weak_walls_are_named_everywhere(tmp_path, monkeypatch, capsys):
+    _hand_in(tmp_path)
+    monkeypatch.setattr("lab.sandbox.trial.strongest_isolation", lambda: "unshare")
+    monkeypatch.setattr(FakeSandbox, "isolation", "unshare")
+    assert grade.main(_command(tmp_path, "--weak-isolation")) == 0
+    assert "Isolation: unshare" in capsys.readouterr().out
+    out = tmp_path / "out"
+    (record,) = (json.loads(p.read_text()) for p in (out / "records").iterdir())
+    assert record["isolation"] == "unshare"
+    assert "weak walls (unshare)" in record["flags"][0]
+    table = (out / "grades.csv").read_text("utf-8-sig")
+    page = (out / "class.html").read_text("utf-8")
+    assert "weak walls (unshare)" in table
+    assert "weak walls (unshare)" in page
+
+
+def test_a_grade_from_behind_weaker_walls_is_graded_again(
+    tmp_path, setting, monkeypatch
+):
+    submission, walls = _hand_in(tmp_path), FakeSandbox.isolation
+    monkeypatch.setattr(FakeSandbox, "isolation", "unshare")
+    weak = setting._replace(require="rlimits")
+    assert grade_submission(submission, weak).flags
+    assert grade_submission(submission, weak).isolation == "unshare"
+    assert FakeSandbox.runs == 1
+    monkeypatch.setattr(FakeSandbox, "isolation", walls)
+    assert not grade_submission(submission, setting).flags
+    assert FakeSandbox.runs == 2
+    assert not grade_submission(submission, weak).flags  # the stronger one stays
+    assert FakeSandbox.runs == 2
+
+
+@pytest.mark.parametrize("option", ["--gradebook", "--import-gradebook"])
+def test_a_missing_folder_of_the_gradebook_is_named_before_grading(
+    tmp_path, capsys, option
+):
+    _hand_in(tmp_path)
+    path = tmp_path / "missing" / "gradebook.db"
+    assert grade.main(_command(tmp_path, option, str(path))) == 1
+    assert "missing is no folder" in capsys.readouterr().err
+    assert FakeSandbox.runs == 0
 
 
 @pytest.mark.parametrize("answers", [[], {"seed": 1}, {"seed": 1, "pictures": {}}])

@@ -11,10 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from lab import questions
-from lab.questions.asking import ask, check, mark
-from lab.questions.head import _softmax
+from lab.grading.judges.asking import ask, mark
+from lab.grading.judges.head import _softmax
+from lab.grading.judges.table import QUESTIONS
+from lab.questions import check
 from lab.questions.points import POINTS
-from lab.questions.table import QUESTIONS
 from lab.sandbox.messages import Failure
 
 MASTER = Path(__file__).parents[3] / "lab/source/pets/OxfordPets.ipynb"

@@ -15,10 +15,11 @@ import numpy as np
 import psutil
 import pytest
 
-from lab.sandbox.isolation import ROOT, inside, strongest_isolation
+from lab.sandbox.isolation import ROOT, inside
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
 from lab.sandbox.syscalls import MACHINES
+from lab.sandbox.trial import strongest_isolation
 from tests.lab.cells import HONEST, QUICK, notebook, running, within
 
 pytestmark = pytest.mark.usefixtures("walls")
@@ -48,6 +49,32 @@ def attack():
             time.sleep(20)
             os._exit(0)
     time.sleep(10)
+"""
+SOCKETS = """
+import os, socket, time
+def attack():
+    for _ in range(10):
+        if not os.fork():
+            held = [end for _ in range(240) for end in socket.socketpair()]
+            for end in held:
+                end.setblocking(False)
+                try:
+                    while True: end.send(bytes(1 << 16))
+                except OSError: pass
+            time.sleep(20)
+            os._exit(0)
+    time.sleep(10)
+"""
+SHORT_LIVED = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def attack():
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if not os.fork():
+            sum(range(10**6))
+            os._exit(0)
+        time.sleep(0.02)
 """
 FILL_DISK = """
 def attack():
@@ -137,6 +164,13 @@ def alive(process):
         ),
         (ALLOCATE, "took more than 0.5 GiB of memory", {}),
         (ALLOCATE_TOGETHER, "took more than 0.5 GiB of memory", {}),
+        (SOCKETS, "took more than 0.5 GiB of memory", {}),
+        (SHORT_LIVED, "computed for more than 1 s", {"busy": 1, "wall": 60}),
+        (
+            SHORT_LIVED.replace("signal.signal(", "# "),
+            ("computed for more than 1 s", "raised BlockingIOError", "ran more than"),
+            {"busy": 1, "wall": 60},
+        ),
         (FORK_BOMB.replace("{count}", "40"), "ran more than 16 processes", {}),
         # Of so many the kernel refuses some, unless the watcher looks before.
         (
@@ -178,13 +212,16 @@ def test_what_takes_too_much_is_ended(attacked, cell, reason, limits):
         "libc.setns(3, 0)",
         "libc.syscall(NUMBERS['clone'], 0x10000011, 0, 0, 0, 0)",
         "libc.syscall(NUMBERS['io_uring_setup'], 1, 0)",
+        "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)",
+        "socket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)",
+        "fcntl.fcntl(os.pipe()[1], 1031, 1 << 20)",
         "socket.socket(socket.AF_INET)",
         "socket.socket(socket.AF_NETLINK)",
     ],
 )
 def test_ways_around_the_limits_are_shut(attacked, call):
     cell = (
-        "import ctypes, mmap, os, socket\n"
+        "import ctypes, fcntl, mmap, os, socket\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
         f"NUMBERS = {MACHINES[platform.machine()][1]}\n"
         "def attack():\n"
@@ -393,6 +430,8 @@ def test_grades_cannot_be_written(attacked, tmp_path):
         str(ROOT.parent / "grades.csv"),
         "/usr/grades.csv",
     ]
+    # The worker's own /tmp is another one, in which it may write.
+    targets = [path for path in targets if not path.startswith("/tmp/grades")]
     cell = f"""
 def attack():
     written = 0
@@ -407,6 +446,7 @@ def attack():
     with attacked(cell) as box:
         assert box.call("attack", ()) == [np.array(0)]
     assert not (ROOT / "grades.csv").exists()
+    assert not Path("/tmp/grades.csv").exists()
 
 
 FORGE = """

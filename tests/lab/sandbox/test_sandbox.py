@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.sandbox import sandbox as module
-from lab.sandbox.isolation import ISOLATIONS, ROOT, strongest_isolation
+from lab.sandbox import trial
+from lab.sandbox.isolation import ISOLATIONS, ROOT
 from lab.sandbox.messages import Failure
 from lab.sandbox.sandbox import Sandbox
+from lab.sandbox.trial import strongest_isolation
 from tests.lab.cells import HONEST, QUICK, notebook, running, within
 
 FALLBACKS = Path(__file__).parents[1] / "fallback.py"
@@ -191,9 +192,33 @@ def test_what_is_no_notebook_is_refused(broken):
 
 
 def test_weaker_isolation_than_required_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "strongest_isolation", lambda: "unshare")
-    with pytest.raises(RuntimeError, match="bubblewrap is required"):
-        Sandbox(notebook(), require="bubblewrap")
+    monkeypatch.setattr(trial, "strongest_isolation", lambda: "unshare")
+    monkeypatch.setattr(trial, "why_not", lambda kind: "bwrap: setting up uid map: no")
+    for weakest in ({}, {"require": "bubblewrap"}):
+        with pytest.raises(trial.WeakWalls, match="setting up uid map") as told:
+            Sandbox(notebook(), **weakest)
+        assert "apparmor" in str(told.value)
+        assert "--weak-isolation" in str(told.value)
+    assert Sandbox(notebook(), require="unshare").isolation == "unshare"
+
+
+def test_walls_that_do_not_work_are_named_with_their_own_error(monkeypatch, tmp_path):
+    program = tmp_path / "bwrap"
+    program.write_text(
+        "#!/bin/sh\necho bwrap: No permissions to create namespace >&2\nexit 1"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    said = trial.why_not.__wrapped__("bubblewrap")
+    assert "No permissions to create namespace" in said
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert "No such file" in trial.why_not.__wrapped__("bubblewrap")
+
+
+def test_walls_behind_which_no_child_starts_do_not_work(monkeypatch):
+    assert trial.why_not.__wrapped__(strongest_isolation()) == ""
+    monkeypatch.setattr(trial, "CHILD", "import sys; sys.exit('no child')")
+    assert "no child" in trial.why_not.__wrapped__(strongest_isolation())
 
 
 def test_an_unreadable_folder_is_refused(photographs):

@@ -1,4 +1,8 @@
-"""How an answer is judged: findings, and what they say."""
+"""How an answer is judged: findings, and what they say.
+
+A message names what was expected and a coarse kind of what came: whatever a submission
+chose, such as a shape, could tell its author about the hidden inputs.
+"""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -7,19 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.questions.finding import Finding
 from lab.questions.points import POINTS
 from lab.sandbox.messages import Failure
 
 KINDS = {"b": "True and False", "iu": "whole numbers", "biuf": "numbers"}
 
 
-class Finding(NamedTuple):
-    """What came out for one property of an answer."""
-
-    name: str  # "repeatable for one seed"
-    points: float  # what it is worth
-    earned: float  # 0 to points
-    message: str  # what was expected, what came, what to do; empty if nothing to say
+FORMS = {0: "a single number", 1: "a row of numbers", 2: "a table"}
 
 
 class Call(NamedTuple):
@@ -43,26 +42,6 @@ class Question(NamedTuple):
 
 class Wrong(Exception):
     """What is not as it should be; the text teaches."""
-
-
-def remarks(findings: list[Finding]) -> list[str]:
-    """Write down what is to be said of an answer.
-
-    Parameters
-    ----------
-    findings : list of Finding
-        Of one question.
-
-    Returns
-    -------
-    list of str
-        Each message once, after the names of the findings that have it.
-    """
-    names = {}
-    for finding in findings:
-        if finding.message:
-            names.setdefault(finding.message, []).append(finding.name)
-    return [f"{'; '.join(of)}: {message}" for message, of in names.items()]
 
 
 def as_arrays(value) -> list[np.ndarray]:
@@ -90,9 +69,8 @@ def _find(name: str, points: float, prove, calls, answers) -> Finding:
             prove(calls, answers)
     except Wrong as wrong:
         return Finding(name, points, 0.0, str(wrong))
-    except Exception as error:  # what no rule foresaw is no right answer
-        odd = f"what came back could not be judged ({type(error).__name__})."
-        return Finding(name, points, 0.0, odd)
+    except Exception:  # what no rule foresaw is no right answer
+        return Finding(name, points, 0.0, "what came back could not be judged.")
     return Finding(name, points, float(points), "")
 
 
@@ -113,8 +91,8 @@ def arrays_of(call: Call, answer, kinds: str, *shapes) -> list[np.ndarray]:
     if len(shapes) == 1 and len(answer) == 2 and not any(map(np.ndim, answer)):
         answer = [np.stack(answer)]  # two numbers are as good as an array of two
     if len(answer) != len(shapes):
-        count = f"{len(answer)} arrays, expected {len(shapes)}"
-        raise Wrong(f"{call.function} returned {count}.")
+        many = {1: "one array", 2: "two arrays"}.get(len(shapes), "several arrays")
+        raise Wrong(f"{call.function} should return {many}.")
     arrays = [np.asarray(part) for part in answer]
     for array, shape in zip(arrays, shapes, strict=True):
         _require(call, array, kinds, shape)
@@ -122,13 +100,19 @@ def arrays_of(call: Call, answer, kinds: str, *shapes) -> list[np.ndarray]:
 
 
 def _require(call: Call, array: np.ndarray, kinds: str, shape: tuple) -> None:
-    came = f"{call.function} returned an array of shape {array.shape}, {array.dtype}"
+    if array.ndim != len(shape):
+        came, wanted = (
+            FORMS.get(n, "more than a table") for n in (array.ndim, len(shape))
+        )
+        raise Wrong(f"{call.function} returned {came}; expected {wanted}.")
     if array.shape != shape:
-        raise Wrong(f"{came}; expected shape {shape}.")
+        raise Wrong(f"{call.function} returned {FORMS[len(shape)]} of another size.")
     if array.dtype.kind not in kinds:
-        raise Wrong(f"{came}; expected {KINDS[kinds]}.")
+        raise Wrong(f"{call.function} should return {KINDS[kinds]}.")
     if not np.isfinite(array).all():
-        raise Wrong(f"{came}, with NaN or infinity in it; expected finite numbers.")
+        raise Wrong(
+            f"{call.function} returned NaN or infinity; expected finite numbers."
+        )
 
 
 def question(id: str, title: str, functions: str, calls, *properties) -> Question:

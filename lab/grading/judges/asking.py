@@ -6,13 +6,14 @@ from zlib import crc32
 
 import numpy as np
 
-from lab.questions.judging import Call, Finding, as_arrays, remarks
-from lab.questions.table import QUESTIONS
+from lab.grading.judges.judging import Call, as_arrays
+from lab.grading.judges.table import QUESTIONS
+from lab.questions.finding import Finding, remarks
 from lab.sandbox.messages import Failure
 
 
-def check(id: str, namespace: dict, seed: int = 0) -> None:
-    """Check an answer in the notebook and say what is right about it.
+def mark(id: str, namespace: dict, seed: int) -> float:
+    """Return the points of an answer, as nbgrader takes them from a cell.
 
     Parameters
     ----------
@@ -22,29 +23,6 @@ def check(id: str, namespace: dict, seed: int = 0) -> None:
         The notebook's ``globals()``, with the functions of the question.
     seed : int
         Draws the inputs.
-
-    Raises
-    ------
-    AssertionError
-        With what was expected, what came, and what to do.
-    ValueError
-        There is no such question.
-    """
-    findings = ask(id, namespace, seed)
-    for finding in findings:
-        if finding.earned == finding.points:
-            print(f"{id}: {finding.name}.")
-    if wrong := remarks(findings):
-        raise AssertionError("\n".join(["not yet", *wrong]))
-
-
-def mark(id: str, namespace: dict, seed: int) -> float:
-    """Return the points of an answer, as nbgrader takes them from a cell.
-
-    Parameters
-    ----------
-    id, namespace, seed
-        As in `check`.
 
     Returns
     -------
@@ -67,7 +45,7 @@ def ask(id: str, namespace: dict, seed: int) -> list[Finding]:
     Parameters
     ----------
     id, namespace, seed
-        As in `check`.
+        As in `mark`.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
+from lab.grading.judges.judging import Call, Wrong, answers_of, arrays_of, question
 
 
 def _standardise_calls(generator) -> list[Call]:

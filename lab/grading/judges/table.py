@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from lab.questions import head, report, split, standardise
+from lab.grading.judges import head, report, split, standardise
 from lab.questions.points import BY_HAND, POINTS
 
 QUESTIONS = {

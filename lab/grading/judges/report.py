@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.questions.judging import Call, Wrong, answers_of, arrays_of, question
+from lab.grading.judges.judging import Call, Wrong, answers_of, arrays_of, question
 
 
 def _report_calls(generator) -> list[Call]:
@@ -40,7 +40,7 @@ def _prove_top_k(calls, answers) -> None:
         (found,) = arrays_of(call, answer, "biuf", ())
         if abs(found - wanted) > 1e-6:
             raise Wrong(
-                f"the share for k = {k} is not right: count the rows whose label is "
+                "the share is not right: count the rows whose label is "
                 "among the k largest probabilities; a share is at most 1."
             )
 
