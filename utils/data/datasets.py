@@ -1,7 +1,6 @@
 """Find the datasets, split them, and load their pictures as arrays."""
 
 import csv
-import hashlib
 import os
 from collections import defaultdict
 from functools import cache
@@ -16,23 +15,21 @@ from utils.data.decode import FORMATS
 from utils.data.drawn.breeds import load_breeds
 from utils.data.drawn.dataset import draw_pets
 from utils.data.folders import (
-    SPLIT_FOLDERS,
     files_below,
     find,
     folders_in,
     is_picture,
     loose_files,
     plain,
-    read_lines,
+    split_folders,
     tell_left_out,
 )
 from utils.data.quarantine import inspect, memory_folder
+from utils.data.splits import SPLITS, cut_val, hashed_split, read_list, require_split
 from utils.files import DATA, course_data, package_file, shown, writable
 
-SPLITS = ("train", "val", "test")
 CATS_VS_DOGS, PETS = "Cats vs. Dogs", "Oxford-IIIT Pet"
 SAMPLE = "drawn sample"
-BREEDS = 37
 OFFICIAL_TEST = 3669  # pictures in test.txt
 
 # What a folder with the published layout has, and the archive that brings it.
@@ -91,7 +88,7 @@ def load_cats_vs_dogs(split: str) -> Pictures:
     FileNotFoundError
         COURSE_DATA names a folder without this dataset.
     """
-    _require_split(split)
+    require_split(split)
     folder, source = _locate(CATS_VS_DOGS, course_data())
     if source == SAMPLE:
         items = _sample_cats_vs_dogs(folder)
@@ -127,7 +124,7 @@ def load_pets(split: str) -> Pictures:
     FileNotFoundError
         COURSE_DATA names a folder without this dataset, or without its test pictures.
     """
-    _require_split(split)
+    require_split(split)
     folder, source = _locate(PETS, course_data())
     if source == SAMPLE:
         names = [breed.name for breed in load_breeds()]
@@ -171,7 +168,7 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
         Unknown split, fewer than two classes, or a class without pictures.
     """
     if split is not None:
-        _require_split(split)
+        require_split(split)
     top = root = Path(path).expanduser()
     if not root.is_dir():
         state = "is a file, not a folder" if root.exists() else "is not there"
@@ -180,11 +177,11 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
         )
     source = f"own pictures: {plain(root.resolve().name)}"
     loose = loose_files(root)
-    while len(inside := folders_in(root)) == 1 and len(folders_in(inside[0])) > 1:
+    while len(inside := folders_in(root)) == 1 and folders_in(inside[0]):
         root = inside[0]
         loose += loose_files(root)
         _say_once(f"{source}: the classes are the folders of {plain(root.name)}.")
-    parts = _split_folders(inside)
+    parts = split_folders(inside)
     for part in parts:
         loose += loose_files(part)
     places = [
@@ -200,12 +197,6 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
         )
     _tell_loose(source, loose)
     return _select(_class_items(source, places), split, top, names, source)
-
-
-def _split_folders(folders: list[Path]) -> dict[Path, str]:
-    """Name the splits that folders stand for; none unless all do, train among them."""
-    parts = {each: SPLIT_FOLDERS.get(each.name.lower()) for each in folders}
-    return parts if "train" in parts.values() and None not in parts.values() else {}
 
 
 def _tell_loose(source: str, files: list[Path]) -> None:
@@ -238,11 +229,6 @@ def load_photographs() -> Pictures:
     names = ["Chelsea the cat", "Dalmatian", "bull mastiff"]
     source = "photographs: scikit-image, foolbox"
     return Pictures(paths, np.arange(3, dtype=np.int64), names, source)
-
-
-def _require_split(split: str) -> None:
-    if split not in SPLITS:
-        raise ValueError(f'split is "train", "val" or "test", not {split!r}.')
 
 
 @cache  # one search, and one printed line, per process and dataset
@@ -301,7 +287,7 @@ def _class_items(source: str, places: list[_Place]) -> list[_Item]:
     for name, folder, part in places:
         for path in files_below(folder):
             if is_picture(path):
-                hashed = _hashed_split(f"{name}/{path.relative_to(folder).as_posix()}")
+                hashed = hashed_split(f"{name}/{path.relative_to(folder).as_posix()}")
                 free = part is None or (part == "train" and hashed not in given)
                 items.append(_Item(path, names.index(name), hashed if free else part))
             else:
@@ -318,22 +304,11 @@ def _class_items(source: str, places: list[_Place]) -> list[_Item]:
     return items
 
 
-def _hashed_split(name: str) -> str:
-    """Put a name on its side: two independent uniform numbers from one hash."""
-    digest = _digest(name)
-    test, val = (int.from_bytes(part) / 2**64 for part in (digest[:8], digest[8:16]))
-    return "test" if test < 1 / 5 else "val" if val < 1 / 5 else "train"
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(plain(name).encode(errors="surrogateescape")).digest()
-
-
 def _pets_items(images: Path, trainval: Path) -> tuple[list[_Item], list[str]]:
     """List the pictures of trainval.txt and test.txt, and the breeds."""
-    test = _read_list(trainval.with_name("test.txt"))
-    trainval = _read_list(trainval)
-    splits = _cut_val(trainval) | dict.fromkeys(test, "test")
+    test = read_list(trainval.with_name("test.txt"))
+    trainval = read_list(trainval)
+    splits = cut_val(trainval) | dict.fromkeys(test, "test")
     found = list(files_below(images))
     pictures = sorted(filter(is_picture, found), key=_is_published)
     files = {plain(path.stem).lower(): path for path in pictures}
@@ -356,32 +331,6 @@ def _report_unlisted(files: dict[str, Path], listed: dict, others: list[Path]) -
         _say_once(f"{PETS}: pictures in no list, left out: {unlisted:,}.")
     if told := tell_left_out(others):
         _say_once(f"{PETS}: {told}, left out.")
-
-
-def _read_list(path: Path) -> dict[str, int]:
-    """Read "name class species breed" lines as {name: class - 1}; no file, no names."""
-    if not path.exists():
-        return {}
-    lines = [line.split() for line in read_lines(path)]
-    try:
-        labels = {name: int(number) - 1 for name, number, _, _ in lines}
-    except ValueError:
-        labels = {}
-    if set(labels.values()) != set(range(BREEDS)):
-        raise ValueError(
-            f"{path} is damaged: it should have four columns, classes 1 to {BREEDS}. "
-            "Unpack annotations.tar.gz again."
-        )
-    return labels
-
-
-def _cut_val(labels: dict[str, int]) -> dict[str, str]:
-    """Assign a split to each listed name: a fifth of every class is val."""
-    breeds = defaultdict(list)
-    for name in sorted(labels, key=_digest):
-        breeds[labels[name]].append(name)
-    val = {name for names in breeds.values() for name in names[: round(len(names) / 5)]}
-    return {name: "val" if name in val else "train" for name in labels}
 
 
 def _report_absent(items: list[_Item], split: str) -> None:

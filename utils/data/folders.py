@@ -1,6 +1,5 @@
 """Look into folders: pictures at any depth, class folders, and what is left out."""
 
-import codecs
 import os
 import unicodedata
 from collections import Counter
@@ -55,6 +54,23 @@ def folders_in(folder: Path) -> list[Path]:
         By name.
     """
     return [Path(entry) for entry in _entries(folder) if entry.is_dir()]
+
+
+def split_folders(folders: list[Path]) -> dict[Path, str]:
+    """Name the splits that folders stand for.
+
+    Parameters
+    ----------
+    folders : list of Path
+        All in one folder.
+
+    Returns
+    -------
+    dict of Path to {"train", "val", "test"}
+        Empty unless each stands for one, train among them.
+    """
+    parts = {each: SPLIT_FOLDERS.get(each.name.lower()) for each in folders}
+    return parts if "train" in parts.values() and None not in parts.values() else {}
 
 
 def files_below(folder: Path, above: frozenset = frozenset()) -> Iterator[Path]:
@@ -181,29 +197,3 @@ def _child(folder: Path, name: str) -> Path | None:
         return None
     like = (each for each in folder.iterdir() if each.name.lower() == name.lower())
     return next(like, None)
-
-
-def read_lines(path: Path) -> list[str]:
-    """Read a list that some editor may have saved as UTF-16, or with a mark in front.
-
-    Parameters
-    ----------
-    path : Path
-        The list.
-
-    Returns
-    -------
-    list of str
-        Its lines, without empty ones.
-    """
-    data = path.read_bytes()
-    text = data.decode(_encoding(data), errors="replace")
-    return [line for line in text.splitlines() if line.strip()]
-
-
-def _encoding(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if b"\0" in data[:2]:  # no mark, but one byte of two is empty
-        return "utf-16-be" if data[0] == 0 else "utf-16-le"
-    return "utf-8-sig"
