@@ -16,7 +16,7 @@ from tools.notebook import execute
 from tools.report import Run, split_at_markers, tables, write_report
 from tools.results import record
 from utils.command import Problem, attempt
-from utils.files import ROOT, write_text
+from utils.files import ROOT, course_data, write_text
 from utils.results import RESULTS, results_of
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -100,7 +100,7 @@ def _require_report(notebooks: list[Path]) -> None:
     """Check before the long work what a report needs."""
     if notebooks:
         raise Problem("A report is about all notebooks: name none beside --report.")
-    wish = os.environ.get("COURSE_DATA", "")
+    wish = course_data()
     if wish in ("", "sample") or not (ROOT / Path(wish).expanduser()).is_dir():
         raise Problem(
             f"A report is about photographs, and COURSE_DATA is {wish or 'not set'}. "

@@ -23,6 +23,7 @@ def attempt(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
     int
         Exit status: of the work, or 0; 1 after a problem, 130 after Ctrl-C or Ctrl-D.
     """
+    _escape_what_cannot_be_shown()
     try:
         return work() or 0
     except (Problem, ValueError, OSError) as problem:
@@ -31,3 +32,10 @@ def attempt(work: Callable[[], int | None], stopped: str = "Stopped.") -> int:
     except (KeyboardInterrupt, EOFError):
         print(f"\n{stopped}", file=sys.stderr)
         return 130
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """Keep a letter that the terminal lacks from ending a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import platformdirs
+
 ROOT = Path(__file__).resolve().parents[1]  # of the course
 DATA = ROOT / "data"  # where everything fetched, drawn or cached lands
 
@@ -79,6 +81,64 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def writable(folder: Path) -> Path:
+    """Choose where to keep what can be computed again.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it would be best; it need not be there yet.
+
+    Returns
+    -------
+    Path
+        A folder of that name in the one that the environment variable
+        ``COURSE_CACHE`` names; else the folder itself; else, where it cannot be
+        written, one of that name in the user's own cache.
+    """
+    if wish := os.environ.get("COURSE_CACHE"):
+        return Path(wish).expanduser() / folder.name
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return folder
+    return platformdirs.user_cache_path("ideal-cat", appauthor=False) / folder.name
+
+
+def shown(path: Path, root: Path = ROOT) -> str:
+    """Spell a path for a reader, without the names of folders around the course.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute.
+    root : Path
+        The course's folder.
+
+    Returns
+    -------
+    str
+        Relative to the course's folder or, with ``~``, to the user's own; else as it
+        is.
+    """
+    for start, mark in ((root, ""), (Path.home(), "~/")):
+        if path.is_relative_to(start):
+            return mark + path.relative_to(start).as_posix()
+    return path.as_posix()
+
+
+def course_data() -> str:
+    """Read what the environment variable ``COURSE_DATA`` asks for.
+
+    Returns
+    -------
+    str
+        ``sample``, a folder, or nothing; without quotes and blanks around it, which
+        some shells and settings files leave there.
+    """
+    wish = os.environ.get("COURSE_DATA", "").strip().strip("\"'").strip()
+    return wish.lower() if wish.lower() == "sample" else wish
 
 
 def offline():

@@ -58,6 +58,8 @@ def fetch(name, folder=DATA):
     archive, folder = ARCHIVES[name], Path(folder)
     if _is_whole(archive, folder):
         return folder / archive.folder
+    if offline() and not (folder / archive.file).exists():  # nothing to lock or write
+        _download(archive, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(archive, folder):

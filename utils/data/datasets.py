@@ -1,7 +1,6 @@
 """Find the datasets, split them, and load their pictures as arrays."""
 
 import csv
-import hashlib
 import os
 from collections import defaultdict
 from functools import cache
@@ -15,13 +14,22 @@ from utils.data.archives import NoNetwork, fetch
 from utils.data.decode import FORMATS
 from utils.data.drawn.breeds import load_breeds
 from utils.data.drawn.dataset import draw_pets
+from utils.data.folders import (
+    files_below,
+    find,
+    folders_in,
+    is_picture,
+    loose_files,
+    plain,
+    split_folders,
+    tell_left_out,
+)
 from utils.data.quarantine import inspect, memory_folder
-from utils.files import DATA, package_file
+from utils.data.splits import SPLITS, cut_val, hashed_split, read_list, require_split
+from utils.files import DATA, course_data, package_file, shown, writable
 
-SPLITS = ("train", "val", "test")
 CATS_VS_DOGS, PETS = "Cats vs. Dogs", "Oxford-IIIT Pet"
 SAMPLE = "drawn sample"
-BREEDS = 37
 OFFICIAL_TEST = 3669  # pictures in test.txt
 
 # What a folder with the published layout has, and the archive that brings it.
@@ -49,6 +57,14 @@ class _Item(NamedTuple):
     split: str
 
 
+class _Place(NamedTuple):
+    """A folder with pictures of one class."""
+
+    name: str  # of the class
+    folder: Path
+    split: str | None = None  # that the folder stands for
+
+
 def load_cats_vs_dogs(split: str) -> Pictures:
     """Load the list of cats (label 0) and dogs (label 1).
 
@@ -72,13 +88,14 @@ def load_cats_vs_dogs(split: str) -> Pictures:
     FileNotFoundError
         COURSE_DATA names a folder without this dataset.
     """
-    _require_split(split)
-    folder, source = _locate(CATS_VS_DOGS, os.environ.get("COURSE_DATA", ""))
+    require_split(split)
+    folder, source = _locate(CATS_VS_DOGS, course_data())
     if source == SAMPLE:
         items = _sample_cats_vs_dogs(folder)
     else:
-        folder = folder / "PetImages"
-        items = _class_items(folder, ["Cat", "Dog"])
+        places = [_Place(k, find(folder, f"PetImages/{k}")) for k in ("Cat", "Dog")]
+        folder = Path(os.path.commonpath([place.folder for place in places]))
+        items = _class_items(CATS_VS_DOGS, places)
     return _select(items, split, folder, ["cat", "dog"], source)
 
 
@@ -107,8 +124,8 @@ def load_pets(split: str) -> Pictures:
     FileNotFoundError
         COURSE_DATA names a folder without this dataset, or without its test pictures.
     """
-    _require_split(split)
-    folder, source = _locate(PETS, os.environ.get("COURSE_DATA", ""))
+    require_split(split)
+    folder, source = _locate(PETS, course_data())
     if source == SAMPLE:
         names = [breed.name for breed in load_breeds()]
         items = [
@@ -116,8 +133,9 @@ def load_pets(split: str) -> Pictures:
             for line in _sample_lines(folder)
         ]
         return _select(items, split, folder, names, source)
-    folder = folder / "oxford-iiit-pet"
-    items, names = _pets_items(folder)
+    images, trainval = (find(folder, place) for place in LAYOUT[PETS])
+    items, names = _pets_items(images, trainval)
+    folder = Path(os.path.commonpath([images, trainval]))
     _report_absent([item for item in items if item.split == split], split)
     return _select(items, split, folder, names, source)
 
@@ -128,13 +146,19 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
     Parameters
     ----------
     path : Path or str
-        Folder whose subfolders are the classes, in alphabetical order.
+        Folder whose subfolders are the classes, in alphabetical order, with pictures
+        at any depth. If its subfolders are called train, val and test, the classes lie
+        in these; if it has one subfolder only, the classes may lie in that.
     split : {"train", "val", "test"} or None
-        Which part, by the same hashes as in `load_cats_vs_dogs`; None is all.
+        Which part, by the same hashes as in `load_cats_vs_dogs`, or by folders called
+        train, val and test; those of the three that are missing come out of train.
+        None is all.
 
     Returns
     -------
-    Pictures, in the order of the labels, then of the file names
+    Pictures
+        In the order of the labels, then of the file names. Printed lines say which
+        files are left out.
 
     Raises
     ------
@@ -144,21 +168,44 @@ def load_folder(path: Path | str, split: str | None = None) -> Pictures:
         Unknown split, fewer than two classes, or a class without pictures.
     """
     if split is not None:
-        _require_split(split)
-    root = Path(path)
+        require_split(split)
+    top = root = Path(path).expanduser()
     if not root.is_dir():
+        state = "is a file, not a folder" if root.exists() else "is not there"
         raise FileNotFoundError(
-            f"There is no folder {root}: give one with a folder per class."
+            f"There is no folder {root} (it {state}): give one with a folder per class."
         )
-    visible = (entry for entry in root.iterdir() if not entry.name.startswith("."))
-    names = sorted(entry.name for entry in visible if entry.is_dir())
+    source = f"own pictures: {plain(root.resolve().name)}"
+    loose = loose_files(root)
+    while len(inside := folders_in(root)) == 1 and folders_in(inside[0]):
+        root = inside[0]
+        loose += loose_files(root)
+        _say_once(f"{source}: the classes are the folders of {plain(root.name)}.")
+    parts = split_folders(inside)
+    for part in parts:
+        loose += loose_files(part)
+    places = [
+        _Place(plain(folder.name), folder, part)
+        for parent, part in (parts or {root: None}).items()
+        for folder in folders_in(parent)
+    ]
+    names = sorted({place.name for place in places})
     if len(names) < 2:
         raise ValueError(
-            f"{root} has {len(names)} class folders: it needs at least 2, one for each "
+            f"{top} has {len(names)} class folders: it needs at least 2, one for each "
             "class, with its pictures."
         )
-    items = _class_items(root, names)
-    return _select(items, split, root, names, f"own pictures: {root.name}")
+    _tell_loose(source, loose)
+    return _select(_class_items(source, places), split, top, names, source)
+
+
+def _tell_loose(source: str, files: list[Path]) -> None:
+    """Say how many pictures lie where no class is."""
+    if count := sum(map(is_picture, files)):
+        lie = "picture lies" if count == 1 else "pictures lie"
+        _say_once(f"{source}: {count:,} {lie} outside of the class folders, left out.")
+    if told := tell_left_out(path for path in files if not is_picture(path)):
+        _say_once(f"{source}: outside of the class folders, {told}.")
 
 
 def load_photographs() -> Pictures:
@@ -184,11 +231,6 @@ def load_photographs() -> Pictures:
     return Pictures(paths, np.arange(3, dtype=np.int64), names, source)
 
 
-def _require_split(split: str) -> None:
-    if split not in SPLITS:
-        raise ValueError(f'split is "train", "val" or "test", not {split!r}.')
-
-
 @cache  # one search, and one printed line, per process and dataset
 def _locate(dataset: str, wish: str) -> tuple[Path, str]:
     """Return the dataset's folder and the text that names the source."""
@@ -207,7 +249,14 @@ def _locate(dataset: str, wish: str) -> tuple[Path, str]:
 
 def _sample(dataset: str, reason: str) -> tuple[Path, str]:
     print(f"{dataset}: {SAMPLE} ({reason}).")
-    return draw_pets(DATA / "drawn"), SAMPLE
+    try:
+        return draw_pets(DATA / "drawn"), SAMPLE
+    except FileExistsError:  # something of somebody's, who has to decide
+        raise
+    except OSError:
+        if (elsewhere := writable(DATA / "drawn")) == DATA / "drawn":
+            raise
+        return draw_pets(elsewhere), SAMPLE
 
 
 def _photographs(dataset: str, folder: Path, place: str) -> tuple[Path, str]:
@@ -218,8 +267,8 @@ def _photographs(dataset: str, folder: Path, place: str) -> tuple[Path, str]:
 
 def _course_data(dataset: str, wish: str) -> Path:
     """Return the folder COURSE_DATA names; a relative one starts at the project."""
-    folder = DATA.parent / Path(wish).expanduser()
-    absent = [place for place in LAYOUT[dataset] if not (folder / place).exists()]
+    folder = DATA.parent / os.path.expanduser(wish)
+    absent = [place for place in LAYOUT[dataset] if not find(folder, place)]
     if absent:
         state = f"lacks {', '.join(absent)}" if folder.is_dir() else "is not a folder"
         raise FileNotFoundError(
@@ -230,78 +279,58 @@ def _course_data(dataset: str, wish: str) -> Path:
     return folder
 
 
-def _class_items(root: Path, folders: list[str]) -> list[_Item]:
-    """List the pictures of class folders, split by hash."""
-    return [
-        _Item(root / folder / name, label, _hashed_split(f"{folder}/{name}"))
-        for label, folder in enumerate(folders)
-        for name in _picture_names(root / folder)
-    ]
-
-
-def _picture_names(folder: Path) -> list[str]:
-    names = [
-        entry.name
-        for entry in folder.iterdir()
-        if entry.suffix.lower() in FORMATS and not entry.name.startswith(".")
-    ]
-    if not names:
+def _class_items(source: str, places: list[_Place]) -> list[_Item]:
+    """List the pictures of class folders, split by folder or else by hash."""
+    names = sorted({place.name for place in places})
+    given = {place.split for place in places}
+    items, others = [], []
+    for name, folder, part in places:
+        for path in files_below(folder):
+            if is_picture(path):
+                hashed = hashed_split(f"{name}/{path.relative_to(folder).as_posix()}")
+                free = part is None or (part == "train" and hashed not in given)
+                items.append(_Item(path, names.index(name), hashed if free else part))
+            else:
+                others.append(path)
+    told = tell_left_out(others)
+    for label in set(range(len(names))) - {item.label for item in items}:
+        folder = next(place.folder for place in places if place.name == names[label])
         raise ValueError(
             f"The class folder {folder} has no pictures ({', '.join(FORMATS)}): "
-            "add some, or remove it."
+            f"add some, or remove it.{f' In all classes, {told}.' if told else ''}"
         )
-    return names
+    if told:
+        _say_once(f"{source}: {told}, left out.")
+    return items
 
 
-def _hashed_split(name: str) -> str:
-    """Put a name on its side: two independent uniform numbers from one hash."""
-    digest = _digest(name)
-    test, val = (int.from_bytes(part) / 2**64 for part in (digest[:8], digest[8:16]))
-    return "test" if test < 1 / 5 else "val" if val < 1 / 5 else "train"
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
-
-
-def _pets_items(folder: Path) -> tuple[list[_Item], list[str]]:
+def _pets_items(images: Path, trainval: Path) -> tuple[list[_Item], list[str]]:
     """List the pictures of trainval.txt and test.txt, and the breeds."""
-    trainval = _read_list(folder / "annotations" / "trainval.txt")
-    test = _read_list(folder / "annotations" / "test.txt")
-    splits = _cut_val(trainval) | dict.fromkeys(test, "test")
-    files = {path.name.lower(): path for path in (folder / "images").iterdir()}
+    test = read_list(trainval.with_name("test.txt"))
+    trainval = read_list(trainval)
+    splits = cut_val(trainval) | dict.fromkeys(test, "test")
+    found = list(files_below(images))
+    pictures = sorted(filter(is_picture, found), key=_is_published)
+    files = {plain(path.stem).lower(): path for path in pictures}
+    _report_unlisted(files, splits, [path for path in found if not is_picture(path)])
     items = [
-        _Item(files.get(f"{name}.jpg".lower()), label, splits[name])
+        _Item(files.get(plain(name).lower()), label, splits[name])
         for name, label in (trainval | test).items()
     ]
     breeds = {label: name.rpartition("_")[0] for name, label in trainval.items()}
     return items, [breeds[label].replace("_", " ") for label in sorted(breeds)]
 
 
-def _read_list(path: Path) -> dict[str, int]:
-    """Read "name class species breed" lines as {name: class - 1}; no file, no names."""
-    if not path.exists():
-        return {}
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    try:
-        labels = {name: int(number) - 1 for name, number, _, _ in lines}
-    except ValueError:
-        labels = {}
-    if set(labels.values()) != set(range(BREEDS)):
-        raise ValueError(
-            f"{path} is damaged: it should have four columns, classes 1 to {BREEDS}. "
-            "Unpack annotations.tar.gz again."
-        )
-    return labels
+def _is_published(path: Path) -> bool:
+    """Let the published format win where a picture is there in two."""
+    return path.suffix.lower() == ".jpg"
 
 
-def _cut_val(labels: dict[str, int]) -> dict[str, str]:
-    """Assign a split to each listed name: a fifth of every class is val."""
-    breeds = defaultdict(list)
-    for name in sorted(labels, key=_digest):
-        breeds[labels[name]].append(name)
-    val = {name for names in breeds.values() for name in names[: round(len(names) / 5)]}
-    return {name: "val" if name in val else "train" for name in labels}
+def _report_unlisted(files: dict[str, Path], listed: dict, others: list[Path]) -> None:
+    if unlisted := len(files.keys() - {plain(name).lower() for name in listed}):
+        _say_once(f"{PETS}: pictures in no list, left out: {unlisted:,}.")
+    if told := tell_left_out(others):
+        _say_once(f"{PETS}: {told}, left out.")
 
 
 def _report_absent(items: list[_Item], split: str) -> None:
@@ -345,17 +374,17 @@ def _select(
     """Keep the sound pictures of a split; the whole dataset is checked, once."""
     records = inspect([item.path for item in items if item.path], root)
     if bad := sum(bool(record.reason) for record in records.values()):
-        listing = memory_folder(root).relative_to(DATA.parent) / "quarantine.csv"
+        listing = shown(memory_folder(root) / "quarantine.csv", DATA.parent)
         _say_once(
             f"{source}: {bad:,} of {len(records):,} pictures are in quarantine, "
-            f"left out; {listing.as_posix()} says why."
+            f"left out; {listing} says why."
         )
     kept = [
         item
         for item in items
         if split in (None, item.split) and item.path and not records[item.path].reason
     ]
-    kept.sort(key=lambda item: (item.label, item.path.as_posix()))
+    kept.sort(key=lambda item: (item.label, plain(item.path.as_posix())))
     if not kept:
         raise ValueError(f"No sound picture is left in split {split!r} of {source}.")
     labels = np.array([item.label for item in kept], dtype=np.int64)

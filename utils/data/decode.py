@@ -30,13 +30,20 @@ from tqdm.auto import tqdm
 FORMATS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
     ".jfif": "JPEG",
+    ".mpo": "JPEG",
     ".png": "PNG",
     ".gif": "GIF",
     ".bmp": "BMP",
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".avif": "AVIF",
+    ".jp2": "JPEG2000",
+    ".j2k": "JPEG2000",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
 }
 DECODERS = sorted(set(FORMATS.values()))
 MIN_SIDE = 16  # pixels

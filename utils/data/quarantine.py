@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import NamedTuple
 import imagehash
 
 from utils.data.decode import UnreadablePicture, decode_picture, on_all_cores
-from utils.files import DATA
+from utils.files import DATA, writable
 
+ESCAPE = "surrogateescape"  # names of files need not be text
+CHECKED, BAD = "checked.csv", "quarantine.csv"
 RULES = 1  # raise it when the table above changes: everything is checked again
 
 
@@ -45,23 +48,42 @@ def inspect(paths: Iterable[Path], root: Path) -> dict[Path, Record]:
     dict of Path to Record
         In the order of `paths`; ``record.reason`` is empty for a sound picture.
     """
-    folder, names = memory_folder(root), {p: _name(p, root) for p in paths}
-    records = _remembered(folder)
+    names = {path: _name(path, root) for path in paths}
+    records = _remembered(memory_folder(root))
     new = [p for p, name in names.items() if not _is_current(records.get(name), p)]
     examined = on_all_cores(lambda p: _examine(p, names[p]), new, "Checking pictures")
     try:
         for record in examined:
             records[record.file] = record
     finally:  # an interrupted check is not lost
-        _remember(folder, root, records, changed=bool(new))
+        _remember(root, records, changed=bool(new))
     return {path: records[name] for path, name in names.items()}
 
 
 def memory_folder(root: Path) -> Path:
-    """Return the folder below data/quarantine/ that belongs to a dataset folder."""
+    """Return the folder that remembers what was found in a dataset folder.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the dataset.
+
+    Returns
+    -------
+    Path
+        Below data/quarantine/; or, where that cannot be written and does not have it
+        already, where `utils.files.writable` says.
+    """
+    places = _places(root)
+    return next((each for each in places if (each / CHECKED).exists()), places[0])
+
+
+def _places(root: Path) -> list[Path]:
+    """List where the memory may lie; the first can be written."""
     resolved = Path(root).resolve()
-    digest = hashlib.sha256(f"{RULES} {resolved}".encode(errors="surrogateescape"))
-    return DATA / "quarantine" / f"{resolved.name}-{digest.hexdigest()[:12]}"
+    digest = hashlib.sha256(f"{RULES} {resolved}".encode(errors=ESCAPE))
+    name, best = f"{resolved.name}-{digest.hexdigest()[:12]}", DATA / "quarantine"
+    return [writable(best) / name, best / name]
 
 
 def _name(path: Path, root: Path) -> str:
@@ -99,7 +121,9 @@ def _examine(path: Path, name: str) -> Record:
 def _remembered(folder: Path) -> dict[str, Record]:
     """Read checked.csv; one line that is not whole and the file is not trusted."""
     try:
-        with _open_csv(folder / "checked.csv", "r") as file:
+        with (folder / CHECKED).open(
+            newline="", encoding="utf-8", errors=ESCAPE
+        ) as file:
             lines = csv.reader(file, strict=True)
             if next(lines) != list(Record._fields):
                 return {}
@@ -117,31 +141,47 @@ def _parse(line: list[str]) -> Record:
     return record._replace(size=int(record.size), modified=int(record.modified))
 
 
-def _remember(
-    folder: Path, root: Path, records: dict[str, Record], changed: bool
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if changed:
-        opened = [record for record in records.values() if record.sha256]
-        _write_csv(folder / "checked.csv", Record._fields, _here(opened, root))
+def _remember(root: Path, records: dict[str, Record], changed: bool) -> None:
+    """Write what has changed; a disk that takes nothing costs the next check only."""
+    opened = [record for record in records.values() if record.sha256]
     bad = [record for record in records.values() if record.reason]
     reasons = [(record.file, record.reason) for record in _here(bad, root)]
-    _write_csv(folder / "quarantine.csv", ("file", "reason"), reasons)
+    listing = _csv(("file", "reason"), reasons)
+    if not changed and _read_bytes(memory_folder(root) / BAD) == listing:
+        return
+    folder = _places(root)[0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / CHECKED, _csv(Record._fields, _here(opened, root)))
+        _write(folder / BAD, listing)
+    except OSError as error:
+        print(
+            f"What was found in {root.name} cannot be kept, so its pictures will be "
+            f"checked again ({error}). Let COURSE_CACHE name a folder for such notes."
+        )
+
+
+def _read_bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _here(records: list[Record], root: Path) -> list[Record]:
     return sorted(record for record in records if (root / record.file).exists())
 
 
-def _write_csv(path: Path, header: tuple, lines: list[tuple]) -> None:
+def _csv(header: tuple, lines: list[tuple]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *lines])
+    return text.getvalue().encode(errors=ESCAPE)
+
+
+def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with _open_csv(temporary, "w") as file:
-        csv.writer(file).writerows([header, *lines])
+    temporary.write_bytes(data)
     try:
         temporary.replace(path)
     except PermissionError:  # Windows, while another process has the same list open
         temporary.unlink()
-
-
-def _open_csv(path: Path, mode: str):
-    return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")

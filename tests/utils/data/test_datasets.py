@@ -217,7 +217,7 @@ def test_cats_and_dogs_keep_their_side_when_files_go(published):
 def test_hash_holds_a_fifth_back_in_each_class_of_the_published_set():
     for kind in ("Cat", "Dog"):
         names = [f"{kind}/{number}.jpg" for number in range(12_500)]
-        count = Counter(map(data._hashed_split, names))
+        count = Counter(map(data.hashed_split, names))
         assert count["test"] / 12_500 == pytest.approx(0.2, abs=0.01)
         assert count["val"] / (12_500 - count["test"]) == pytest.approx(0.2, abs=0.01)
 
