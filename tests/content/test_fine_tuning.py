@@ -1,4 +1,4 @@
-"""What the lessons on fine-tuning and on explanations claim holds in both frameworks."""
+"""What the notebooks on fine-tuning and on explanations claim, in both frameworks."""
 
 import nbformat
 import pytest
