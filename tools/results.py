@@ -16,9 +16,9 @@ from utils.results import read_results, results_of
 
 NOTEBOOKS = ROOT / "notebooks"
 SAVE, REPORT = "python -m tools.run --save", "COURSE_DATA=... make report"
-# A label, and the accuracies of three networks; that in training may stand before.
+# A label, and the accuracies of five networks; that in training may stand before.
 ROW = re.compile(
-    r"^(\S.*?):? {2,}(?:[\d.]+% +)?((?:\d+\.\d%(?: +|$)){3})(?!\d+\.\d%)", re.MULTILINE
+    r"^(\S.*?):? {2,}(?:[\d.]+% +)?((?:\d+\.\d%(?: +|$)){5})(?!\d+\.\d%)", re.MULTILINE
 )
 
 
@@ -35,7 +35,7 @@ def collected(known: dict[str, dict]) -> dict[str, dict]:
     -------
     dict
         The section "drawn": the results that the notebooks show, the rows of their
-        tables (means of three networks, in percent), and what was looked for.
+        tables (means of five networks, in percent), and what was looked for.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _text(notebook) -> str:
 
 
 def _rows(text: str) -> dict[str, float]:
-    """Find the rows of three accuracies; a label that comes again gets a number."""
+    """Find the rows of five accuracies; a label that comes again gets a number."""
     found, seen = {}, Counter()
     for label, accuracies in ROW.findall(text):
         seen[key := _key(label)] += 1

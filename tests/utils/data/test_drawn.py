@@ -19,9 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from utils.data.drawn import dataset as listing
+from utils.data.drawn import drawing
 from utils.data.drawn.breeds import BREEDS_CSV, load_breeds
-from utils.data.drawn.dataset import draw_pets
-from utils.data.drawn.drawing import draw_pet, draw_with_cover
+from utils.data.drawn.dataset import draw_pets, head_box
+from utils.data.drawn.drawing import draw_pet, draw_with_cover, find_head
 
 ROOT = Path(__file__).resolve().parents[3]
 CATS = (
@@ -317,3 +318,20 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left on device; make room for 150 MB"):
         draw_pets(tmp_path / "drawn")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("breed", "seed"), [("Bengal", 3), ("pug", 0), ("beagle", 7)])
+def test_the_box_of_a_head_is_where_the_head_is_drawn(monkeypatch, breed, seed):
+    whole = draw_pet(breed, seed, 128).astype(int)
+    monkeypatch.setattr(drawing, "_paint_skull", lambda *arguments: None)
+    changed = (abs(whole - draw_pet(breed, seed, 128)) > 20).any(axis=-1)
+    left, top, right, bottom = np.round(find_head(breed, seed) * 128).astype(int)
+    inside = changed[top:bottom, left:right]
+    assert inside.sum() > 0.9 * changed.sum()
+    assert inside.mean() > 0.4
+
+
+def test_only_of_drawn_pets_is_the_head_known():
+    assert np.array_equal(head_box("images/pug_007.png"), find_head("pug", 7))
+    with pytest.raises(ValueError, match="only of drawn pets"):
+        head_box("photographs/pug.jpg")

@@ -17,7 +17,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from utils.data.drawn.breeds import BREEDS_CSV, load_breeds
-from utils.data.drawn.drawing import draw_pet
+from utils.data.drawn.drawing import draw_pet, find_head
 from utils.files import DATA
 
 DRAWN = DATA / "drawn"
@@ -80,6 +80,30 @@ def draw_pets(folder=DRAWN):
             )
             raise OSError(error.errno, message) from error
     return folder
+
+
+def head_box(path):
+    """Find the head in a picture of the offline dataset.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file that `draw_pets` made.
+
+    Returns
+    -------
+    (4,) float ndarray in [0, 1]
+        As for `utils.data.drawn.drawing.find_head`.
+
+    Raises
+    ------
+    ValueError
+        The name is not that of a drawing.
+    """
+    if not OURS.fullmatch(f"images/{Path(path).name}"):
+        raise ValueError(f"{path} is no drawing: only of drawn pets the head is known")
+    name, _, seed = Path(path).stem.rpartition("_")
+    return find_head(name.replace("_", " "), int(seed))
 
 
 def drawn_version():

@@ -111,6 +111,34 @@ def draw_with_cover(breed, seed, size=256):
     return developed(dice, picture), np.count_nonzero(covered) / size**2
 
 
+def find_head(breed, seed):
+    """Find the head in the drawing that `draw_pet` makes of the same breed and seed.
+
+    Parameters
+    ----------
+    breed : str
+        Name of the breed.
+    seed : int
+        Which of the drawings of this breed.
+
+    Returns
+    -------
+    (4,) float ndarray in [0, 1]
+        Left, top, right and bottom of the skull, muzzle and ears, as shares of the
+        picture's width and height.
+
+    Raises
+    ------
+    ValueError
+        As `draw_pet`.
+    """
+    breed = find_breed(breed)
+    dice, _ = _chances(breed, seed, SMALLEST)
+    left, right, bottom, top = extent_of_all(_framed(_pet(dice, breed)).head.parts)
+    box = np.array([1 + left, 1 - top, 1 + right, 1 - bottom])  # y of the canvas is up
+    return (box / 2).clip(0, 1)
+
+
 def _chances(breed, seed, size):
     """Random numbers of the drawing, and of its hair, which depends on the size."""
     seed, size = operator.index(seed), operator.index(size)
