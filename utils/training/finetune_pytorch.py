@@ -33,15 +33,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def main(arguments: list[str] | None = None) -> int:
     """Fine-tune as one of torchrun's processes, or alone.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    Return 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     parser = finetune.make_parser("utils.training.finetune_pytorch", "pytorch")
     options = parser.parse_args(arguments)

@@ -24,17 +24,9 @@ GRACE = 5  # seconds to end when asked to
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fine-tune in this process, in several new ones, or as one of those.
+    """Fine-tune here, in several new processes, or as one of those.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    Return 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = finetune.make_parser(MODULE, "tensorflow")
