@@ -34,37 +34,19 @@ BANNER = {
 }
 
 
-def make_figures(folder: Path = IMAGES) -> list[Path]:
-    """Make every picture of the lesson's text that comes from the network.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they go; old ones are replaced one by one, each as a whole.
-
-    Returns
-    -------
-    list of Path
-        The files.
-
-    Raises
-    ------
-    Problem
-        The notebook that makes the ideal and the adversarial pictures failed.
-    """
-    with replacing(folder / "cat-features.png") as part:
+def _make_figures() -> list[Path]:
+    """Make every picture of the lesson's text that comes from the network."""
+    with replacing(IMAGES / "cat-features.png") as part:
         _show_features().savefig(part, metadata={"Software": None})
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     execute(notebook, NOTEBOOK, os.environ | OFFLINE)
     for saved, name in PICTURES.items():
-        with replacing(folder / name) as part:
+        with replacing(IMAGES / name) as part:
             shutil.copyfile(DATA / "attacks" / "pytorch" / saved, part)
-    with replacing(folder / "three-pictures.png") as part:
-        banner = _show_banner(folder)
-        banner.savefig(
-            part, dpi=SHARPNESS, bbox_inches="tight", metadata={"Software": None}
-        )
-    return sorted(folder.iterdir())
+    with replacing(IMAGES / "three-pictures.png") as part:
+        about = {"bbox_inches": "tight", "metadata": {"Software": None}}
+        _show_banner().savefig(part, dpi=SHARPNESS, **about)
+    return sorted(IMAGES.iterdir())
 
 
 def _show_features():
@@ -88,16 +70,16 @@ def _show_features():
     return show_maps(maps, [f"stage {depth}" for depth in DEPTHS], image[0])
 
 
-def _show_banner(folder: Path):
+def _show_banner():
     """Show side by side what the second lesson is about."""
     from utils.plot.pictures import show_images
 
-    paths = [folder / name for name in BANNER]
+    paths = [IMAGES / name for name in BANNER]
     return show_images(load_images(paths, SIDE), list(BANNER.values()), columns=3)
 
 
 if __name__ == "__main__":
     try:
-        print(*make_figures(), sep="\n")
+        print(*_make_figures(), sep="\n")
     except Problem as problem:
         sys.exit(str(problem))

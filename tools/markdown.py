@@ -1,7 +1,5 @@
-"""Read Markdown: sections, the page that it makes, prose and anchors."""
+"""Read Markdown: sections, the page that it makes, and prose."""
 
-import re
-from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -87,25 +85,3 @@ def prose(page: BeautifulSoup) -> str:
     for picture in page.find_all("img"):
         picture.replace_with(f" {picture.get('alt', '')} ")
     return page.get_text(" ")
-
-
-def anchors(text: str) -> list[str]:
-    """List the anchors that GitHub gives to the headings of a text.
-
-    Parameters
-    ----------
-    text : str
-        Markdown.
-
-    Returns
-    -------
-    list of str
-        In order: small letters, digits and hyphens; a number where one comes again.
-    """
-    found, seen = [], Counter()
-    for heading in render(text).find_all(re.compile("^h[1-6]$")):
-        words = heading.get_text().strip().lower()
-        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-        found.append(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
-        seen[anchor] += 1
-    return found

@@ -65,24 +65,8 @@ def filled(text: str, language: str, known: dict[str, dict]) -> str:
     return MARKER.sub(marked, text)
 
 
-def differences(known: dict[str, dict]) -> dict[Path, list[str]]:
-    """Compare the pages with the results.
-
-    Parameters
-    ----------
-    known : dict
-        From `utils.results.read_results`.
-
-    Returns
-    -------
-    dict of Path to list of str
-        What each page says otherwise; pages that agree are left out.
-
-    Raises
-    ------
-    Problem
-        A page quotes what is no result.
-    """
+def _differences(known: dict[str, dict]) -> dict[Path, list[str]]:
+    """Compare the pages with the results."""
     found = {}
     for path in pages():
         text, new = path.read_text(encoding="utf-8"), _page(path, known)
@@ -102,7 +86,7 @@ def differences(known: dict[str, dict]) -> dict[Path, list[str]]:
 
 def _fill() -> None:
     known = read_results()
-    for path in differences(known):
+    for path in _differences(known):
         write_text(path, _page(path, known))
         print(path.relative_to(ROOT))
 
@@ -110,7 +94,7 @@ def _fill() -> None:
 def _check() -> None:
     lines = [
         f"{path.relative_to(ROOT)}: {line}"
-        for path, found in differences(read_results()).items()
+        for path, found in _differences(read_results()).items()
         for line in found
     ]
     if lines:

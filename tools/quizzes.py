@@ -15,18 +15,18 @@ from utils.results import read_results
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or stamp; return 0 if all is well, 1 after a problem, 130 after Ctrl-C."""
+    """Write or _stamp; return 0 if all is well, 1 after a problem, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.quizzes", description=__doc__
     )
-    ways = parser.add_subparsers(required=True, metavar="{write,stamp}")
+    ways = parser.add_subparsers(required=True, metavar="{write,_stamp}")
     pages = ways.add_parser("write", help="write the Markdown file of every quiz")
     pages.set_defaults(work=lambda options: _write())
     today = "note that a quiz is translated from today's English"
     finished = ways.add_parser("stamp", help=today)
     finished.add_argument("quiz", help=f"one of {', '.join(ids())}")
     finished.add_argument("language", choices=list(LANGUAGES))
-    finished.set_defaults(work=lambda options: stamp(options.quiz, options.language))
+    finished.set_defaults(work=lambda options: _stamp(options.quiz, options.language))
     options = parser.parse_args(arguments)
     return attempt(lambda: options.work(options))
 
@@ -50,26 +50,14 @@ def stale(id: str, language: str) -> list[str]:
     found, parts = [], zip(_parts(english), _parts(translation), strict=True)
     for (name, ours), (_, theirs) in parts:
         if theirs.get("of") != _part_hash(ours):
-            found.append(f"{name} is stale: translate it anew, then stamp it")
+            found.append(f"{name} is stale: translate it anew, then _stamp it")
         if _numbers(ours, "en") != _numbers(theirs, language):
             found.append(f"{name} has other numbers")
     return found
 
 
-def stamp(id: str, language: str) -> None:
-    """Note in a finished translation which English it was made from.
-
-    Parameters
-    ----------
-    id, language : str
-        As in `read`.
-
-    Raises
-    ------
-    ValueError
-        It has other questions or answers than the English quiz, or other correct
-        ones; the file is left as it was.
-    """
+def _stamp(id: str, language: str) -> None:
+    """Note in a translation which English it was made from, if both are in step."""
     english, translation = read(id), read(id, language)
     if language == "en" or _outline(english) != _outline(translation):
         raise ValueError(
@@ -83,18 +71,8 @@ def stamp(id: str, language: str) -> None:
     write_text(QUIZZES / f"{id}.{language}.json", text + "\n")
 
 
-def markdown(id: str, language: str = "en") -> str:
-    """Write a quiz as Markdown for GitHub; each answer unfolds to its feedback.
-
-    Parameters
-    ----------
-    id, language : str
-        As in `read`.
-
-    Returns
-    -------
-    str
-    """
+def _markdown(id: str, language: str = "en") -> str:
+    """Write a quiz as Markdown for GitHub; each answer unfolds to its feedback."""
     quiz = read(id, language)
     paragraphs = [f"# {quiz['title']}", language_bar(f"{id}.md"), quiz["introduction"]]
     for number, question in enumerate(quiz["questions"], 1):
@@ -112,7 +90,7 @@ def _write() -> None:
     """Write the Markdown file of every quiz in every language."""
     for id in ids():
         for language in languages(id):
-            write_text(markdown_path(id, language), markdown(id, language))
+            write_text(markdown_path(id, language), _markdown(id, language))
 
 
 def _outline(quiz: dict) -> list:

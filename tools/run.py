@@ -56,16 +56,8 @@ def _find_lessons(paths: list[Path]) -> list[tuple[int, Path]]:
     return sorted(lessons, key=lambda lesson: (lesson[0], lesson[1].name))
 
 
-def write_html(notebook, path: Path) -> None:
-    """Write a notebook as one page, pictures included, into ``build/``.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        With its outputs.
-    path : Path
-        Its file: names the page, and its folder holds the pictures of the prose.
-    """
+def _write_html(notebook, path: Path) -> None:
+    """Write a notebook as one page, pictures included, into ``build/``."""
     page = nbformat.from_dict(notebook)
     for cell in page.cells:
         if cell.cell_type == "markdown":
@@ -116,10 +108,10 @@ def _run_lesson(
     try:
         execute(notebook, path, environment)
     except Problem as problem:
-        write_html(notebook, path)
+        _write_html(notebook, path)
         raise Problem(f"{problem}\nWhat ran before it: {_page(path)}") from None
     seconds = time.monotonic() - start
-    write_html(notebook, path)
+    _write_html(notebook, path)
     if save:
         _save(notebook, path)
     return Run(number, path.stem, seconds, results_of(notebook))

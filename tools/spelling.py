@@ -103,13 +103,5 @@ def is_mixed(word: str, code: str) -> bool:
     return len(alphabets) > 1 or not alphabets <= own
 
 
-def is_installed(code: str) -> bool:
-    """Return whether hunspell is here, with the dictionary of a language."""
-    try:
-        return misspelt([], code) == []
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return False
-
-
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    found = {path: _review(path) for path in files} or review_all() | _review_quizzes()
+    found = {path: _review(path) for path in files} or _review_all() | _review_quizzes()
     stale = {path: problems for path, problems in found.items() if problems}
     for path, problems in stale.items():
         print(_short(path), *problems, sep="\n  ")
@@ -48,14 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(stale))
 
 
-def review_all() -> dict[Path, list[str]]:
-    """Compare every translated Markdown file with the English one.
-
-    Returns
-    -------
-    dict of Path to list of str
-        What is wrong with each translation, and with each file that is missing.
-    """
+def _review_all() -> dict[Path, list[str]]:
+    """Compare every translated Markdown file with the English one."""
     english = [ROOT / name for name in REQUIRED]
     required = {p.with_suffix(f".{code}.md") for p in english for code in LANGUAGES}
     found = {p for folder in FOLDERS for p in folder.glob("*.md") if language(p)}
@@ -77,7 +71,7 @@ def _review_quizzes() -> dict[Path, list[str]]:
 
 def _review(path: Path) -> list[str]:
     """Compare a translated file with the English one."""
-    source = english_of(path)
+    source = _english_of(path)
     for file in (source, path):
         if not file.is_file():
             return [f"{file.name} is missing"]
@@ -120,7 +114,7 @@ def compare(english: str, translation: str, language: str) -> list[str]:
 
 def _stamp_file(path: Path) -> None:
     """Write into a finished translation which English sections it was made from."""
-    source = english_of(path)
+    source = _english_of(path)
     try:
         text = stamp(_read(path), _read(source))
     except ValueError as error:
@@ -157,24 +151,8 @@ def stamp(translation: str, english: str) -> str:
     return "\n".join(lines)
 
 
-def english_of(path: Path) -> Path:
-    """Locate the English file, in the same folder, of a translation.
-
-    Parameters
-    ----------
-    path : Path
-        `NAME.<language>.md`.
-
-    Returns
-    -------
-    Path
-        `NAME.md`.
-
-    Raises
-    ------
-    ValueError
-        The name has none of the languages in it.
-    """
+def _english_of(path: Path) -> Path:
+    """Locate the English file, in the same folder, of a translation."""
     if code := language(path):
         return path.with_name(path.name.removesuffix(f".{code}.md") + ".md")
     raise ValueError(

@@ -141,31 +141,19 @@ def describe(device) -> str:
     str
         Framework and version, device, threads: ``PyTorch 2.14.1 · cpu · 2 threads``.
     """
-    facts = _tensorflow_facts if isinstance(device, str) else _torch_facts
-    framework, threads = facts()
-    return f"{framework} · {device} · {threads} thread{'s' * (threads != 1)}"
+    if isinstance(device, str):
+        import tensorflow as framework
 
+        name = "TensorFlow"
+        count = framework.config.threading.get_intra_op_parallelism_threads
+        affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+        threads = count() or (len(affinity(0)) if affinity else os.cpu_count())
+    else:
+        import torch as framework
 
-def _torch_facts() -> tuple[str, int]:
-    """Name PyTorch with its version, and count its threads."""
-    import torch
-
-    return f"PyTorch {torch.__version__}", torch.get_num_threads()
-
-
-def _tensorflow_facts() -> tuple[str, int]:
-    """Name TensorFlow with its version, and count its threads."""
-    import tensorflow
-
-    threads = tensorflow.config.threading.get_intra_op_parallelism_threads()
-    return f"TensorFlow {tensorflow.__version__}", threads or _cores()
-
-
-def _cores() -> int:
-    """Count the cores this process may use: TensorFlow's threads unless told."""
-    if hasattr(os, "sched_getaffinity"):  # Linux only
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+        name, threads = "PyTorch", framework.get_num_threads()
+    name = f"{name} {framework.__version__}"
+    return f"{name} · {device} · {threads} thread{'s' * (threads != 1)}"
 
 
 def quiet_tensorflow() -> None:

@@ -60,15 +60,7 @@ document.currentScript?.previousElementSibling.remove();
 def main(arguments: list[str] | None = None) -> int:
     """Ask a quiz in the terminal.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C or Ctrl-D.
+    Return 0 if all is well, 1 after a problem, 130 after Ctrl-C or Ctrl-D.
     """
     parser = argparse.ArgumentParser(prog="python -m utils.quiz", description=__doc__)
     parser.add_argument("quiz", nargs="?", help=f"one of {', '.join(ids())}")
@@ -117,7 +109,7 @@ def read(id: str, language: str = "en") -> dict:
     id : str
         The name of its files in notebooks/quiz, such as "pre".
     language : str
-        "en" or a key of `tools.translations.LANGUAGES`.
+        "en" or a key of `utils.languages.LANGUAGES`.
 
     Returns
     -------
@@ -139,7 +131,7 @@ def read(id: str, language: str = "en") -> dict:
         )
     try:
         quiz = json.loads(path.read_text(encoding="utf-8"))
-        validate(quiz)
+        _validate(quiz)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
     return quiz
@@ -156,20 +148,11 @@ def languages(id: str) -> list[str]:
     return [each for each in known if (QUIZZES / f"{id}.{each}.json").is_file()]
 
 
-def validate(quiz) -> None:
+def _validate(quiz) -> None:
     """Refuse what is no quiz.
 
-    Parameters
-    ----------
-    quiz : object
-        What should be as in `SCHEMA`.
-
-    Raises
-    ------
-    ValueError
-        Something is missing, of the wrong kind or too much; a text has markup; a
-        question is there twice, has an answer twice, or has not just one correct
-        answer.
+    Something is missing, of the wrong kind or too much; a text has markup; a question is
+    there twice, has an answer twice, or has not just one correct answer.
     """
     error = best_match(Draft202012Validator(SCHEMA).iter_errors(quiz))
     if error:
@@ -178,7 +161,12 @@ def validate(quiz) -> None:
         if count > 1:
             raise ValueError(f"the question {id} is there {count} times.")
     for question in quiz["questions"]:
-        _check_answers(question["id"], question["answers"])
+        id, answers = question["id"], question["answers"]
+        correct = sum(answer["correct"] for answer in answers)
+        if correct != 1:
+            raise ValueError(f"the question {id} has {correct} correct answers, not 1.")
+        if len({answer["text"] for answer in answers}) < len(answers):
+            raise ValueError(f"the question {id} has an answer twice.")
 
 
 def show_quiz(id: str, language: str = "en") -> None:
@@ -203,7 +191,10 @@ def show_quiz(id: str, language: str = "en") -> None:
     page = PANEL.format(
         language=language,
         panel=panel["text/html"],
-        folded="".join(map(_item, quiz["questions"])),
+        folded="".join(
+            f"<li><p>{each['question']}</p>{folded(each)}</li>"
+            for each in quiz["questions"]
+        ),
         script=script["application/javascript"],
     )
     plain = f"{quiz['title']}: python -m utils.quiz {id} --language {language}"
@@ -237,14 +228,6 @@ def ask(quiz: dict) -> int:
     return right
 
 
-def _check_answers(id: str, answers: list[dict]) -> None:
-    correct = sum(answer["correct"] for answer in answers)
-    if correct != 1:
-        raise ValueError(f"the question {id} has {correct} correct answers, not 1.")
-    if len({answer["text"] for answer in answers}) < len(answers):
-        raise ValueError(f"the question {id} has an answer twice.")
-
-
 def _lettered(answers: list[dict]) -> list[tuple[str, dict, str]]:
     """Add its letter to each answer, and a mark of right or wrong to its feedback."""
     return [
@@ -258,10 +241,6 @@ def folded(question: dict) -> str:
     fold = "<details><summary>{}. {}</summary><p>{}</p></details>"
     answers = _lettered(question["answers"])
     return "\n".join(fold.format(a, each["text"], said) for a, each, said in answers)
-
-
-def _item(question: dict) -> str:
-    return f"<li><p>{question['question']}</p>{folded(question)}</li>"
 
 
 def _for_jupyterquiz(question: dict) -> dict:

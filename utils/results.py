@@ -32,8 +32,12 @@ def show_results(**values) -> None:
     """
     results = {key.replace("_", " "): _plain(key, item) for key, item in values.items()}
     texts = {name: as_text(value) for name, value in results.items()}
-    bundle = {"text/plain": _lines(texts), "text/html": _html(texts), MIME: results}
-    display(bundle, raw=True)
+    width = max(map(len, texts), default=0)
+    plain = "\n".join(f"{name:{width}}  {text}" for name, text in texts.items())
+    row = '<tr><th scope="row" style="text-align: left">{}</th><td>{}</td></tr>'
+    rows = (row.format(html.escape(n), html.escape(t)) for n, t in texts.items())
+    table = f"<table>{''.join(rows)}</table>"
+    display({"text/plain": plain, "text/html": table, MIME: results}, raw=True)
 
 
 def results_of(notebook) -> dict[str, str | bool | int | float]:
@@ -118,14 +122,3 @@ def as_text(value: str | bool | int | float) -> str:
     if isinstance(value, str | bool):
         return str(value)
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
-
-
-def _lines(texts: dict[str, str]) -> str:
-    width = max(map(len, texts), default=0)
-    return "\n".join(f"{name:{width}}  {text}" for name, text in texts.items())
-
-
-def _html(texts: dict[str, str]) -> str:
-    row = '<tr><th scope="row" style="text-align: left">{}</th><td>{}</td></tr>'
-    rows = (row.format(html.escape(n), html.escape(t)) for n, t in texts.items())
-    return f"<table>{''.join(rows)}</table>"

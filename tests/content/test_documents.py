@@ -18,7 +18,8 @@ import pytest
 import tinycss2
 from PIL import ImageColor
 
-from tools.markdown import anchors, prose, render
+from tests.content.anchors import anchors
+from tools.markdown import prose, render
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"

@@ -1,6 +1,7 @@
 """Markdown is cut at its headings, and read as GitHub shows it."""
 
-from tools.markdown import anchors, prose, render, sections
+from tests.content.anchors import anchors
+from tools.markdown import prose, render, sections
 
 TEXT = """Before the title.
 

@@ -44,7 +44,7 @@ def course(tmp_path, monkeypatch):
 
 
 def test_every_page_says_what_was_measured():
-    assert numbers.differences(read_results()) == {}
+    assert numbers._differences(read_results()) == {}
 
 
 def test_what_was_drawn_is_what_the_saved_notebooks_show():
@@ -73,7 +73,7 @@ def quoted(content: dict) -> list[str]:
 def test_a_changed_result_is_named_with_every_page_that_quotes_it():
     known = deepcopy(read_results())
     known["photographs"][FINE_TUNED]["value"] = 0.876
-    found = numbers.differences(known)
+    found = numbers._differences(known)
     pages = [
         f"notebooks/{name}.{ending}"
         for name in ("README", "quiz/post")

@@ -9,7 +9,7 @@ import pytest
 from tools import quizzes, translations
 from tools.languages import language_bar, numbers, section_hash
 from tools.markdown import sections
-from tools.translations import FOLDERS, compare, english_of, main, review_all, stamp
+from tools.translations import FOLDERS, _english_of, _review_all, compare, main, stamp
 from utils import quiz
 from utils.languages import LANGUAGES
 
@@ -73,7 +73,9 @@ def course(tmp_path, monkeypatch, translated):
 
 
 def test_every_translation_is_up_to_date():
-    stale = {str(path): problems for path, problems in review_all().items() if problems}
+    stale = {
+        str(path): problems for path, problems in _review_all().items() if problems
+    }
     assert stale == {}
 
 
@@ -195,7 +197,7 @@ def test_stale_quizzes_are_printed_too(course, capsys):
     shutil.copy(QUIZ, danish)
     assert main([]) == 1
     assert "quiz/pre.da.json\n  " in capsys.readouterr().out
-    quizzes.stamp("pre", "da")
+    quizzes._stamp("pre", "da")
     assert main([]) == 0
     danish.write_text("{", encoding="utf-8")
     assert main([]) == 1
@@ -204,7 +206,7 @@ def test_stale_quizzes_are_printed_too(course, capsys):
 
 def test_a_required_translation_that_is_missing_is_named(course, monkeypatch):
     monkeypatch.setattr(translations, "REQUIRED", ("README.md",))
-    found = {path.name: problems for path, problems in review_all().items()}
+    found = {path.name: problems for path, problems in _review_all().items()}
     assert found.pop("README.da.md") == []
     assert found == {
         f"README.{code}.md": [f"README.{code}.md is missing"]
@@ -214,7 +216,7 @@ def test_a_required_translation_that_is_missing_is_named(course, monkeypatch):
 
 def test_a_translation_of_nothing_is_named(course):
     (course / "README.md").unlink()
-    assert review_all() == {course / "README.da.md": ["README.md is missing"]}
+    assert _review_all() == {course / "README.da.md": ["README.md is missing"]}
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.da.md"])
@@ -222,7 +224,7 @@ def test_both_texts_begin_with_the_language_bar(course, name):
     path = course / name
     text = path.read_text(encoding="utf-8").replace(BAR, "[English](README.md)")
     path.write_text(text, encoding="utf-8")
-    found = review_all()[course / "README.da.md"]
+    found = _review_all()[course / "README.da.md"]
     assert f"{name} does not begin with the language bar: {BAR}" in found
 
 
@@ -255,6 +257,6 @@ def test_a_translation_without_every_heading_is_not_stamped(course, capsys):
 
 
 def test_the_english_file_stands_beside_its_translation():
-    assert english_of(Path("quiz/pre.da.md")) == Path("quiz/pre.md")
+    assert _english_of(Path("quiz/pre.da.md")) == Path("quiz/pre.md")
     with pytest.raises(ValueError, match="has to end in"):
-        english_of(Path("README.fr.md"))
+        _english_of(Path("README.fr.md"))

@@ -76,7 +76,7 @@ def test_translated_quizzes_are_up_to_date(id, language):
 @every_quiz
 def test_markdown_files_are_those_of_the_json(id, language):
     file = quizzes.markdown_path(id, language)
-    assert file.read_text(encoding="utf-8") == quizzes.markdown(id, language), (
+    assert file.read_text(encoding="utf-8") == quizzes._markdown(id, language), (
         "run: python -m tools.quizzes write"
     )
 
@@ -135,12 +135,12 @@ def test_a_file_that_is_no_json_is_named(folder):
 )
 def test_new_english_makes_a_translation_stale_until_it_is_stamped(folder, edit, found):
     assert len(quizzes.stale("tricks", "da")) == 5  # a fresh copy carries no stamps
-    quizzes.stamp("tricks", "da")
+    quizzes._stamp("tricks", "da")
     assert quizzes.stale("tricks", "da") == []
     change(folder / "tricks.en.json", edit)
     (line,) = quizzes.stale("tricks", "da")
     assert line.startswith(found)
-    quizzes.stamp("tricks", "da")
+    quizzes._stamp("tricks", "da")
     assert quizzes.stale("tricks", "da") == []
 
 
@@ -158,12 +158,12 @@ def test_a_translation_out_of_step_is_told_and_not_stamped(folder, edit):
     before = file.read_bytes()
     assert "not in step" in quizzes.stale("tricks", "da")[0]
     with pytest.raises(ValueError, match=r"^tricks\.da\.json is not stamped"):
-        quizzes.stamp("tricks", "da")
+        quizzes._stamp("tricks", "da")
     assert file.read_bytes() == before
 
 
 def test_other_numbers_in_a_translation_are_told(folder):
-    quizzes.stamp("tricks", "da")
+    quizzes._stamp("tricks", "da")
     text = (folder / "tricks.da.json").read_text(encoding="utf-8")
     (folder / "tricks.da.json").write_text(
         text.replace("0.01", "0,01").replace("1024", "1042"), encoding="utf-8"

@@ -46,7 +46,10 @@ def choose_engine(network, wish: str | None = None):
     ValueError
         There is no such engine.
     """
-    wish = wish or os.environ.get("COURSE_ENGINE") or _best(network)
+    wish = wish or os.environ.get("COURSE_ENGINE")
+    if not wish:
+        on_processor = network.device == "cpu"
+        wish = "openvino" if on_processor and find_spec("openvino") else "framework"
     if wish not in ENGINES:
         raise ValueError(f"The engine is one of {', '.join(ENGINES)}, not {wish!r}.")
     kind = OpenVinoEngine if wish == "openvino" else FrameworkEngine
@@ -66,12 +69,6 @@ def load_openvino():
     import openvino
 
     return openvino
-
-
-def _best(network) -> str:
-    """Prefer OpenVINO on a processor."""
-    on_processor = network.device == "cpu"
-    return "openvino" if on_processor and find_spec("openvino") else "framework"
 
 
 class FrameworkEngine:
@@ -115,19 +112,8 @@ class FrameworkEngine:
 class OpenVinoEngine:
     """A network as OpenVINO runs it on a processor, with BatchNorm folded.
 
-    It is converted once, and kept in ``data/engines/``.
-
-    Parameters
-    ----------
-    network : TorchNetwork or KerasNetwork
-        The network.
-
-    Attributes
-    ----------
-    name : str
-        What runs, for people.
-    batch_size : int
-        Pictures that `run` is given at a time, the last time fewer.
+    It has the face of `FrameworkEngine`, but only its last batch may be smaller than
+    `batch_size`. It is converted once, and kept in ``data/engines/``.
     """
 
     def __init__(self, network):
@@ -137,48 +123,31 @@ class OpenVinoEngine:
         self._network, self._requests = network, None
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Compute features, several batches at a time.
-
-        Parameters
-        ----------
-        batches : iterable of (n, ...) ndarray
-            Rows that the network's `prepare` made; n is `batch_size`, and fewer in the
-            last one.
-
-        Yields
-        ------
-        (n, ...) float32 ndarray
-            In the order of the batches.
-        """
-        idle, busy = deque(), deque()
-        for batch in batches:
-            idle = idle if idle or busy else self._start(batch)
-            if not idle:
-                yield _finished(idle, busy)
-            request = idle.popleft()
+        """Compute features as `FrameworkEngine.run`, several batches at a time."""
+        busy = deque()
+        for number, batch in enumerate(batches):
+            self._requests = self._requests or self._compile(batch)
+            if len(busy) == len(self._requests):
+                yield _finished(*busy.popleft())
+            request = self._requests[number % len(self._requests)]  # the oldest
             request.start_async({0: _filled(batch)})
             busy.append((request, len(batch)))
         while busy:
-            yield _finished(idle, busy)
+            yield _finished(*busy.popleft())
 
-    def _start(self, batch: np.ndarray) -> deque:
-        """Convert and compile the network for rows like these, once."""
-        if self._requests is None:
-            shape = (OPENVINO_BATCH, *batch.shape[1:])
-            compiled = _compiled(_converted(self._network, shape), shape)
-            count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-            requests = range(2 * count)  # half compute, half wait ready
-            self._requests = [compiled.create_infer_request() for _ in requests]
-        return deque(self._requests)
+    def _compile(self, batch: np.ndarray) -> list:
+        """Convert and compile the network for rows like these."""
+        shape = (OPENVINO_BATCH, *batch.shape[1:])
+        compiled = _compiled(_converted(self._network, shape), shape)
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        # Half compute, half wait ready.
+        return [compiled.create_infer_request() for _ in range(2 * count)]
 
 
-def _finished(idle: deque, busy: deque) -> np.ndarray:
-    """Wait for the oldest request, return its features and make it idle."""
-    request, count = busy.popleft()
+def _finished(request, count: int) -> np.ndarray:
+    """Wait for a request, and return its features."""
     request.wait()
-    features = request.get_output_tensor().data[:count].copy()
-    idle.append(request)
-    return features
+    return request.get_output_tensor().data[:count].copy()
 
 
 def _filled(batch: np.ndarray) -> np.ndarray:

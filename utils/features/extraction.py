@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import pairwise, tee
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -217,10 +218,11 @@ def _compute(paths, runs: list[_Run], progress: bool, engine: str | None) -> Non
     names = ", ".join(run.network.name for run in runs)
     title = f"{names}: {runs[0].engine.name}"
     about = {"desc": title, "unit": " pictures", "leave": False}
-    with (
-        _in_inference(run.network for run in runs),
-        tqdm(total=len(paths), disable=not progress, **about) as bar,
-    ):
+    bar = tqdm(total=len(paths), disable=not progress, **about)
+    with ExitStack() as stack:
+        stack.enter_context(bar)
+        for run in runs:
+            stack.enter_context(run.network.inference())
         for chunk in chunks:
             todo = [run for run in runs if run.part(chunk) is None]
             if not todo:
@@ -229,15 +231,6 @@ def _compute(paths, runs: list[_Run], progress: bool, engine: str | None) -> Non
                 run.keep(chunk, rows, alone=len(chunks) == 1)
     for run in runs:
         run.finish(chunks)
-
-
-@contextmanager
-def _in_inference(networks: Iterable) -> Iterator[None]:
-    """Keep all networks in inference mode, and restore the modes at the end."""
-    with ExitStack() as stack:
-        for network in networks:
-            stack.enter_context(network.inference())
-        yield
 
 
 def _stream(paths, runs: list[_Run], bar) -> Iterable[tuple[_Run, np.ndarray]]:
@@ -254,18 +247,14 @@ def _stream(paths, runs: list[_Run], bar) -> Iterable[tuple[_Run, np.ndarray]]:
     batches = stream_images(paths, prepare, runs[0].engine.batch_size, least)
     copies = tee(batches, len(runs))
     answers = [
-        _answers(run, _rows_of(index, of_run))
-        for index, (run, of_run) in enumerate(zip(runs, copies, strict=True))
+        _answers(run, map(itemgetter(index), copies[index]))
+        for index, run in enumerate(runs)
     ]
     found = []
     for rows in zip(*answers, strict=True):
         found.append(rows)
         bar.update(len(rows[0]))
     return zip(runs, map(np.concatenate, zip(*found, strict=True)), strict=True)
-
-
-def _rows_of(index: int, batches: Iterable) -> Iterator[np.ndarray]:
-    return (batch[index] for batch in batches)
 
 
 def _answers(run: _Run, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -24,14 +24,19 @@ class Animation:
 
     Parameters
     ----------
-    frames : (T, H, W, 3) float ndarray in [0, 1], RGB, in the order of time
-    alt : str, what is to be seen, for those who do not see it
-    size : int, the longer side in pixels
-    frame_seconds : float, how long each frame stays
+    frames : (T, H, W, 3) float ndarray in [0, 1]
+        RGB, in the order of time.
+    alt : str
+        What is to be seen, for those who do not see it.
+    size : int
+        The longer side in pixels.
+    frame_seconds : float
+        How long each frame stays.
 
     Attributes
     ----------
-    gif : bytes, the file
+    gif : bytes
+        The file.
     alt : str
 
     Raises

@@ -84,23 +84,19 @@ def _draw_curves(axes, panel, history) -> str:
     highest = max(curves, key=lambda start: curves[start][-1])
     shown = []
     for start, values in curves.items():
-        name = _draw_curve(axes, start, values, above=start == highest)
+        name, style = CURVES[start]
+        epochs = range(1, len(values) + 1)
+        every = -(-len(values) // 10)
+        axes.plot(epochs, values, markevery=every, markersize=5, **style)
+        # Its name is at its end, above or below that of the other.
+        end, align = (epochs[-1], values[-1]), "bottom" if start == highest else "top"
+        axes.annotate(name, end, (6, 0), textcoords="offset points", va=align)
         ends = [_value(panel, values[0]), _value(panel, values[-1])]
         shown.append(f"{name} {' to '.join(ends)}")
     axes.set_title(panel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _set_scales(axes, "epoch", panel)
     return ", ".join(shown)
-
-
-def _draw_curve(axes, start, values, above) -> str:
-    """Draw one curve with its name at its end, above or below that of the other."""
-    name, style = CURVES[start]
-    epochs = range(1, len(values) + 1)
-    axes.plot(epochs, values, markevery=-(-len(values) // 10), markersize=5, **style)
-    end, align = (epochs[-1], values[-1]), "bottom" if above else "top"
-    axes.annotate(name, end, (6, 0), textcoords="offset points", va=align)
-    return name
 
 
 def _set_scales(axes, xlabel, quantity) -> None:
@@ -225,7 +221,15 @@ def plot_curves(
     ValueError
         If there is nothing to plot or too much, or a number cannot be drawn.
     """
-    points = _checked_curves(curves, logarithmic)
+    if not 0 < len(curves) <= len(STYLES):
+        raise ValueError(
+            f"curves has {len(curves)} entries, expected 1 to {len(STYLES)}: more "
+            "cannot be told apart."
+        )
+    points = {
+        name: _checked_curve(f"curves[{name!r}]", values, logarithmic)
+        for name, values in curves.items()
+    }
     figure = Figure(6.5, 3.2)
     axes = figure.subplots()
     for (across, up), (color, style) in zip(points.values(), STYLES, strict=False):
@@ -278,8 +282,10 @@ def plot_budget(epsilons, successes, counts) -> Figure:
     ----------
     epsilons : (E,) float ndarray in [0, 1]
         Largest change of a value; drawn at equal distances.
-    successes : (E,) int ndarray, pictures that fooled the network
-    counts : int or (E,) int ndarray, pictures that were attacked
+    successes : (E,) int ndarray
+        Pictures that fooled the network.
+    counts : int or (E,) int ndarray
+        Pictures that were attacked.
 
     Returns
     -------
@@ -326,19 +332,6 @@ def _check_history(history) -> None:
                 f"history[{name!r}] is NaN or infinite from epoch {broken.argmax() + 1}"
                 ": the training diverged; try a smaller step size."
             )
-
-
-def _checked_curves(curves, logarithmic) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return where and how high each curve runs, or say what is wrong."""
-    if not 0 < len(curves) <= len(STYLES):
-        raise ValueError(
-            f"curves has {len(curves)} entries, expected 1 to {len(STYLES)}: more "
-            "cannot be told apart."
-        )
-    return {
-        name: _checked_curve(f"curves[{name!r}]", values, logarithmic)
-        for name, values in curves.items()
-    }
 
 
 def _checked_curve(name, values, logarithmic) -> tuple[np.ndarray, np.ndarray]:

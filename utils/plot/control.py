@@ -29,10 +29,14 @@ class Control:
         float in [0, 1], and its probability. After each step it calls
         ``watch(number, probability, image)``, with number from 1; when that raises
         KeyboardInterrupt, it ends and returns the best so far.
-    class_names : sequence of str, of which `climb` gets one as its target
-    still : utils.plot.Figure, a finished result, shown where there are no widgets
-    weights : sequence of float, of the variation, to choose from; the first is set
-    target : str, the class that is set
+    class_names : sequence of str
+        Of which `climb` gets one as its target.
+    still : utils.plot.Figure
+        A finished result, shown where there are no widgets.
+    weights : sequence of float
+        Of the variation, to choose from; the first is set.
+    target : str
+        The class that is set.
     steps : int
         The number of steps that is set; up to four times as many can be chosen.
 
@@ -41,7 +45,8 @@ class Control:
     panel : ipywidgets.Box
         All of these: the fields `target`, `weight` and `steps`, the buttons `start`
         and `stop`, the progress `bar`, the `message` under it, and the `picture`.
-    thread : threading.Thread or None, the last climb
+    thread : threading.Thread or None
+        The last climb.
 
     Raises
     ------
@@ -58,35 +63,27 @@ class Control:
         Control._stopped.set()
         self.climb, self.class_names, self.still = climb, list(class_names), still
         self.thread = None
-        self._make_fields(self._known(target), weights, steps)
-        self._make_buttons()
-        self.message = widgets.HTML()
-        self.picture = widgets.Image(value=_png(GREY), layout={"width": f"{SIDE}px"})
-        self.panel = self._arranged()
-
-    def _make_fields(self, target, weights, steps) -> None:
         self.target = widgets.Combobox(
-            value=target,
+            value=self._known(target),
             options=self.class_names,
             description="class",
             placeholder="type a part of a name",
         )
         self.weight = widgets.SelectionSlider(options=weights, description="variation")
         self.steps = widgets.IntSlider(steps, 1, 4 * steps, description="steps")
-
-    def _make_buttons(self) -> None:
         self.start = widgets.Button(description="Start", icon="play")
         self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
         self.start.on_click(self._start)
         self.stop.on_click(self._stop)
         self.bar = widgets.IntProgress(style={"description_width": "initial"})
-
-    def _arranged(self) -> widgets.Box:
-        """Put the picture beside the rest, or below where the page is narrow."""
+        self.message = widgets.HTML()
+        self.picture = widgets.Image(value=_png(GREY), layout={"width": f"{SIDE}px"})
         buttons = widgets.HBox([self.start, self.stop])
         fields = [self.target, self.weight, self.steps, buttons, self.bar, self.message]
         column = widgets.VBox(fields, layout={"width": f"{SIDE}px"})
-        return widgets.Box([column, self.picture], layout={"flex_flow": "row wrap"})
+        # The picture stands beside the rest, or below where the page is narrow.
+        row = {"flex_flow": "row wrap"}
+        self.panel = widgets.Box([column, self.picture], layout=row)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Return the panel for Jupyter, and the still picture beside it."""

@@ -27,7 +27,8 @@ class Figure(matplotlib.figure.Figure):
 
     Parameters
     ----------
-    width, height : float, inches, at `DPI` pixels per inch
+    width, height : float
+        Inches, at `DPI` pixels per inch.
 
     Attributes
     ----------

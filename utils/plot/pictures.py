@@ -38,9 +38,11 @@ def show_images(images, titles=None, columns=4) -> Figure:
 
     Parameters
     ----------
-    images : (N, H, W, 3) float ndarray in [0, 1], RGB
+    images : (N, H, W, 3) float ndarray in [0, 1]
+        RGB.
     titles : sequence of N str, optional
-    columns : int, pictures in a row
+    columns : int
+        Pictures in a row.
 
     Returns
     -------
@@ -73,9 +75,11 @@ def surest_mistakes(labels, probabilities, count=8) -> np.ndarray:
 
     Parameters
     ----------
-    labels : (N,) int ndarray in [0, K), the true classes
+    labels : (N,) int ndarray in [0, K)
+        The true classes.
     probabilities : (N, K) float ndarray in [0, 1]
-    count : int, mistakes at most
+    count : int
+        Mistakes at most.
 
     Returns
     -------
@@ -94,7 +98,8 @@ def show_mistakes(images, labels, probabilities, class_names) -> Figure:
     ----------
     images : (M, H, W, 3) float ndarray in [0, 1]
         RGB, the pictures that `surest_mistakes` names, in its order.
-    labels : (N,) int ndarray in [0, K), the true classes of all pictures
+    labels : (N,) int ndarray in [0, K)
+        The true classes of all pictures.
     probabilities : (N, K) float ndarray in [0, 1], whose rows sum to 1
     class_names : sequence of K str
 
@@ -144,10 +149,12 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     maps : sequence of (H, W, C) float ndarray
         Feature maps of one picture, first layers first. Any range: each map runs from
         dark (its lowest value) to light (its highest).
-    titles : sequence of str, optional, one for each depth
+    titles : sequence of str, optional
+        One for each depth.
     image : (H, W, 3) float ndarray in [0, 1], optional
         The picture itself, shown first.
-    per_depth : int, channels of each depth
+    per_depth : int
+        Channels of each depth.
 
     Returns
     -------
@@ -242,7 +249,8 @@ def show_attack(
 
     Parameters
     ----------
-    original, adversarial : (H, W, 3) float ndarray in [0, 1], RGB
+    original, adversarial : (H, W, 3) float ndarray in [0, 1]
+        RGB.
     probabilities : (2, K) float ndarray in [0, 1]
         Of the original and of the adversarial picture; each row sums to 1.
     class_names : sequence of K str

@@ -118,25 +118,11 @@ def _fit(strength, features, labels, val_features, val_labels):
     return weights, np.float32(bias), head.score(val_features, val_labels)
 
 
-def extract_everywhere(paths, backbones: list[str], flip: bool, scheduler: str | None):
+def _extract_everywhere(paths, backbones: list[str], flip: bool, scheduler: str | None):
     """Extract features here, or in shares on the machines of a cluster.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        N picture files, which every machine finds under the same path.
-    backbones : list of str
-        Names of the table `utils.backbones.BACKBONES`.
-    flip : bool
-        As for `utils.features.extract`.
-    scheduler : str or None
-        As for `utils.training.cluster.spread`. Each machine keeps what it has
-        computed, so that the same call goes on after an interruption.
-
-    Returns
-    -------
-    (N, D) float32 ndarray
-        One row a picture, in their order.
+    Each machine keeps what it has computed, so that the same call goes on after an
+    interruption.
     """
     if scheduler is None:
         return extract(paths, backbones, flip=flip)
@@ -158,8 +144,12 @@ def train(pictures, val, backbones: list[str], flip=False, scheduler=None):
     ----------
     pictures, val : Pictures
         From `utils.data`: to learn from, and to choose the strength with.
-    backbones, flip, scheduler
-        As for `extract_everywhere`.
+    backbones : list of str
+        Names of the table `utils.backbones.BACKBONES`.
+    flip : bool
+        As for `utils.features.extract`.
+    scheduler : str or None
+        As for `utils.training.cluster.spread`.
 
     Returns
     -------
@@ -181,7 +171,7 @@ def train(pictures, val, backbones: list[str], flip=False, scheduler=None):
         classes = ", ".join(names[label] for label in sorted(unknown))
         raise Problem(f"No picture to learn from for: {classes}. Add some.")
     features, val_features = (
-        extract_everywhere(each.paths, backbones, flip, scheduler)
+        _extract_everywhere(each.paths, backbones, flip, scheduler)
         for each in (pictures, val)
     )
     with spread(scheduler):
@@ -241,15 +231,7 @@ def load(file: Path) -> Classifier:
 def main(arguments: list[str] | None = None) -> int:
     """Train a classifier, or name pictures with it.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    Return 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     work = partial(options.do, options)

@@ -1,16 +1,14 @@
 """Fine-tune the last stage in several processes: what both frameworks share.
 
-`finetune_pytorch` and `launch_tensorflow` beside it do it. Each step is that of one
+`finetune_pytorch` and `finetune_tensorflow` beside it do it. Each step is that of one
 process with the whole batch, up to rounding, because gradients are averaged (Li et al.
 2020, "PyTorch Distributed", VLDB, section 3).
 """
 
 import argparse
 import math
-import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -21,22 +19,10 @@ from tqdm.auto import tqdm
 from utils.backbones.table import find
 from utils.data.datasets import load_pets
 from utils.features.extraction import extract
-from utils.files import DATA, replacing
+from utils.files import DATA
 
-SMOOTHING = 0.1  # of the labels, when the last stage learns
 WEIGHT_DECAY = 0.01
 FORWARD_BATCH = 256  # pictures at once where nothing is learned
-
-
-class Options(NamedTuple):
-    """What the command line may change."""
-
-    backbone: str = "efficientnet_lite0"
-    epochs: int = 3
-    step_size: float = 1e-4
-    batch: int = 64
-    seed: int = 0
-    out: Path | None = None
 
 
 class Config(NamedTuple):
@@ -45,7 +31,7 @@ class Config(NamedTuple):
     title: str
     epochs: int
     step_size: float
-    smoothing: float
+    smoothing: float  # of the labels
     batch: int  # pictures of one step, in all processes together
     seed: int
 
@@ -54,121 +40,75 @@ class Config(NamedTuple):
         return self.epochs * math.ceil(count / self.batch)
 
 
-class ProcessGroup(ABC):
-    """The processes or graphics cards that learn together, as one of them sees it.
+def configs(options: argparse.Namespace) -> tuple[Config, Config]:
+    """Say how the head learns, and then the last stage with it.
 
-    Attributes
+    Parameters
     ----------
-    size : int
-        Into how many shares a batch is cut.
-    rank : int
-        Place of this process; only 0 prints and writes.
+    options : argparse.Namespace
+        From `make_parser`.
+
+    Returns
+    -------
+    head, last_stage : Config
+        Of the same batch and seed.
     """
+    same = options.batch, options.seed
+    last_stage = Config("Last stage", options.epochs, options.step_size, 0.1, *same)
+    return Config("Head", 20, 1e-3, 0.0, *same), last_stage
 
-    size, rank = 1, 0
 
-    @abstractmethod
-    def barrier(self) -> None:
-        """Wait for the other processes."""
+@contextmanager
+def first_alone(rank: int, barrier: Callable[[], None]) -> Iterator[None]:
+    """Let the first process fetch, draw and compute; the others find its files.
 
-    @abstractmethod
-    def new_head(self, width: int, classes: int):
-        """Make a linear layer that holds every class as likely.
+    Parameters
+    ----------
+    rank : int
+        Place of this process.
+    barrier : callable
+        Waits for the other processes.
 
-        Parameters
-        ----------
-        width : int
-            Number of features, D.
-        classes : int
-            Number of logits.
+    Yields
+    ------
+    None
+        To each process when it may begin; only the first one's output is printed.
+    """
+    if rank == 0:
+        yield
+        barrier()
+    else:
+        barrier()
+        with redirect_stdout(StringIO()):
+            yield
 
-        Returns
-        -------
-        nn.Module or keras.Model
-            From (N, D) features to (N, classes) logits.
-        """
 
-    @abstractmethod
-    def split(self, name: str):
-        """Load a backbone and split it before its last stage.
+def load_maps(trunk, progress: bool):
+    """Load the pets, and what a network makes of them before its last stage.
 
-        Parameters
-        ----------
-        name : str
-            A key of `utils.backbones.BACKBONES`.
+    Parameters
+    ----------
+    trunk : nn.Module or keras.Model
+        From pictures to maps.
+    progress : bool
+        As for `utils.features.extract`.
 
-        Returns
-        -------
-        trunk, stage : nn.Module or keras.Model
-            From pictures to maps, and from these to the last maps.
-        """
-
-    @abstractmethod
-    def with_last_stage(self, stage, head=None):
-        """Put a copy of the last stage, free to learn, before a copy of the head.
-
-        Parameters
-        ----------
-        stage : nn.Module or keras.Model
-            From `split`.
-        head : nn.Module or keras.Model, optional
-            From features to logits.
-
-        Returns
-        -------
-        nn.Module or keras.Model
-            From maps to logits; without a head, to features. BatchNorm keeps the
-            averages of ImageNet.
-        """
-
-    @abstractmethod
-    def train(self, model, inputs, labels, config: Config) -> None:
-        """Fit a model, each process or card with its share of every batch.
-
-        Parameters
-        ----------
-        model : nn.Module or keras.Model
-            From inputs to logits; it is changed, in all processes alike.
-        inputs : (N, D) or (N, ...) float32 ndarray
-            Features or maps, the same in every process.
-        labels : (N,) int64 ndarray
-            Classes, from 0.
-        config : Config
-            How to learn.
-        """
-
-    @abstractmethod
-    def logits(self, model, inputs) -> np.ndarray:
-        """Score the classes.
-
-        Parameters
-        ----------
-        model : nn.Module or keras.Model
-            From inputs to logits.
-        inputs : (N, D) or (N, ...) float32 ndarray
-            Features or maps.
-
-        Returns
-        -------
-        (N, classes) float32 ndarray
-            Before the softmax.
-        """
-
-    @abstractmethod
-    def save(self, model, path: Path) -> None:
-        """Write the weights, and nothing else, to a file."""
-
-    def draw(
-        self, count: int, config: Config
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Draw the batches of a config as `draw_shares` does, with a progress bar."""
-        batches = draw_shares(count, config, self.size)
-        about = {"total": config.steps(count), "unit": " steps", "leave": False}
-        return tqdm(batches, config.title, disable=self.rank > 0, **about)
+    Returns
+    -------
+    pets : dict of str to Pictures
+        The splits train and val.
+    maps : dict of str to (N, ...) float32 ndarray
+        As many.
+    """
+    pets = {split: load_pets(split) for split in ("train", "val")}
+    maps = {
+        s: extract(each.paths, trunk, progress=progress) for s, each in pets.items()
+    }
+    return pets, maps
 
 
 def draw_shares(
-    count: int, config: Config, size: int
+    count: int, config: Config, size: int, progress: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Draw the batches of all epochs, the same ones in every process, cut into shares.
 
@@ -180,6 +120,8 @@ def draw_shares(
         Its epochs, batch and seed.
     size : int
         Number of shares.
+    progress : bool
+        True shows a progress bar.
 
     Yields
     ------
@@ -189,10 +131,13 @@ def draw_shares(
         Of their losses, as in `cut`.
     """
     generator = np.random.default_rng(config.seed)
-    for _ in range(config.epochs):
-        order = generator.permutation(count)
-        for start in range(0, count, config.batch):
-            yield cut(order[start : start + config.batch], size)
+    about = {"total": config.steps(count), "unit": " steps", "leave": False}
+    with tqdm(desc=config.title, disable=not progress, **about) as bar:
+        for _ in range(config.epochs):
+            order = generator.permutation(count)
+            for start in range(0, count, config.batch):
+                yield cut(order[start : start + config.batch], size)
+                bar.update()
 
 
 def cut(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -220,46 +165,13 @@ def cut(rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return filled.reshape(size, length), weights.reshape(size, length)
 
 
-def fine_tune(group: ProcessGroup, options: Options) -> None:
-    """Train a head for the breeds, then the last stage with it, and say what it gave.
-
-    Parameters
-    ----------
-    group : ProcessGroup
-        Of `utils.training.finetune_pytorch` or `utils.training.launch_tensorflow`.
-    options : Options
-        As `require` lets them pass.
-    """
-    stage, pets, maps = _first_alone(group, lambda: _load(group, options))
-    begin = time.perf_counter()
-    config = Config("Head", 20, 1e-3, 0.0, options.batch, options.seed)
-    features = _forward(group, group.with_last_stage(stage), maps["train"])
-    head = group.new_head(features.shape[1], len(pets["train"].class_names))
-    group.train(head, features, pets["train"].labels, config)
-    model = group.with_last_stage(stage, head)
-    before = _accuracy(group, model, maps["val"], pets["val"].labels)
-    more = {"epochs": options.epochs, "step_size": options.step_size}
-    config = config._replace(title="Last stage", smoothing=SMOOTHING, **more)
-    group.train(model, maps["train"], pets["train"].labels, config)
-    after = _accuracy(group, model, maps["val"], pets["val"].labels)
-    seconds = time.perf_counter() - begin
-    if group.rank == 0:
-        with replacing(options.out) as part:
-            group.save(model, part)
-        print(
-            f"processes or cards: {group.size} · seconds: {seconds:.1f} · "
-            f"val accuracy: {before:.4f} before, {after:.4f} after"
-        )
-    group.barrier()
-
-
-def require(options: Options, size: int) -> None:
+def require(options: argparse.Namespace, size: int) -> None:
     """Refuse, before anything is computed, what cannot work.
 
     Parameters
     ----------
-    options : Options
-        From the command line.
+    options : argparse.Namespace
+        From `make_parser`.
     size : int
         Number of shares.
 
@@ -287,70 +199,33 @@ def require(options: Options, size: int) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
 
 
-def make_parser(framework: str) -> argparse.ArgumentParser:
+def make_parser(module: str, framework: str) -> argparse.ArgumentParser:
     """Make the part of the command line that both frameworks share.
 
     Parameters
     ----------
+    module : str
+        Which one is run.
     framework : {"pytorch", "tensorflow"}
-        Which module is run.
+        Names the file of the weights.
 
     Returns
     -------
     argparse.ArgumentParser
-        Its answers are the fields of `Options`.
+        For the options of `configs`, and `backbone` and `out`.
     """
     text = "Fine-tune a backbone's last stage on 37 breeds of pets."
-    module = {"pytorch": "finetune_pytorch", "tensorflow": "launch_tensorflow"}
-    program = f"python -m utils.training.{module[framework]}"
-    parser = argparse.ArgumentParser(prog=program, description=text)
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=text)
     out = DATA / "weights" / f"fine-tuned-{framework}.safetensors"
-    defaults = Options(out=out)
-    helps = {
-        "backbone": "its name in the table of backbones",
-        "epochs": "how often the last stage sees every picture",
-        "step_size": "of AdamW for the last stage, at first",
-        "batch": "pictures of a step, in all processes together",
-        "seed": "of the order of the pictures",
-        "out": "where the weights go",
-    }
-    for name, text in helps.items():
-        default = getattr(defaults, name)
-        shown = default if name != "out" else f"data/weights/{out.name}"
-        words = {"default": default, "help": f"{text} ({shown})"}
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), **words)
+    for name, default, words in (
+        ("backbone", "efficientnet_lite0", "its name in the table of backbones"),
+        ("epochs", 3, "how often the last stage sees every picture"),
+        ("step-size", 1e-4, "of AdamW for the last stage, at first"),
+        ("batch", 64, "pictures of a step, in all processes together"),
+        ("seed", 0, "of the order of the pictures"),
+    ):
+        about = {"default": default, "help": f"{words} ({default})"}
+        parser.add_argument(f"--{name}", type=type(default), **about)
+    where = f"where the weights go (data/weights/{out.name})"
+    parser.add_argument("--out", type=Path, default=out, help=where)
     return parser
-
-
-def _first_alone(group: ProcessGroup, load: Callable):
-    """Let the first process fetch, draw and compute; the others find its files."""
-    if group.rank == 0:
-        found = load()
-    group.barrier()
-    if group.rank > 0:
-        with redirect_stdout(StringIO()):
-            found = load()
-    return found
-
-
-def _load(group: ProcessGroup, options: Options):
-    """Load the last stage, the lists of pictures, and the maps that it takes."""
-    trunk, stage = group.split(options.backbone)
-    pets = {split: load_pets(split) for split in ("train", "val")}
-    progress = {"progress": group.rank == 0}
-    maps = {split: extract(p.paths, trunk, **progress) for split, p in pets.items()}
-    return stage, pets, maps
-
-
-def _accuracy(group: ProcessGroup, model, inputs, labels) -> float:
-    """Count the right answers; the first process is enough for that."""
-    if group.rank > 0:
-        return math.nan
-    return float(np.mean(_forward(group, model, inputs).argmax(axis=1) == labels))
-
-
-def _forward(group: ProcessGroup, model, inputs) -> np.ndarray:
-    """Run a model in batches, which need less memory."""
-    starts = range(0, len(inputs), FORWARD_BATCH)
-    parts = [group.logits(model, inputs[n : n + FORWARD_BATCH]) for n in starts]
-    return np.concatenate(parts)

@@ -3,6 +3,7 @@
 `python -m utils.training.launch_tensorflow --workers 2`
 """
 
+import argparse
 import json
 import os
 import signal
@@ -15,61 +16,50 @@ from contextlib import ExitStack
 import joblib
 
 from utils.command import Problem, attempt
-from utils.device import seed_everything
 from utils.training import finetune
-from utils.training.finetune import Options, fine_tune, require
 
+MODULE = "utils.training.launch_tensorflow"
 INTERVAL = 0.1  # seconds between two looks at the processes
 GRACE = 5  # seconds to end when asked to
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fine-tune in this process, in several new ones, or as one of those.
+    """Fine-tune here, in several new processes, or as one of those.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        The command line without the program; of the process by default.
-
-    Returns
-    -------
-    int
-        Exit status: 0 if all is well, 1 after a problem, 130 after Ctrl-C.
+    Return 0 if all is well, 1 after a problem, 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = finetune.make_parser("tensorflow")
+    parser = finetune.make_parser(MODULE, "tensorflow")
     text = "processes on this machine's processor; graphics cards need only one (1)"
     parser.add_argument("--workers", type=int, default=1, help=text)
-    parsed = vars(parser.parse_args(arguments))
-    workers, options = parsed.pop("workers"), Options(**parsed)
-    if workers == 1 or "TF_CONFIG" in os.environ:
+    options = parser.parse_args(arguments)
+    if options.workers == 1 or "TF_CONFIG" in os.environ:
         return attempt(lambda: _run(options))
-    return attempt(lambda: _launch(workers, options, arguments))
+    return attempt(lambda: _launch(options, arguments))
 
 
-def _run(options: Options) -> None:
-    from utils.training.finetune_tensorflow import (
-        ProcessGroup,
-    )  # the process that starts others need not
+def _run(options: argparse.Namespace) -> None:
+    # The process that starts others need not import TensorFlow.
+    from utils.training.finetune_tensorflow import fine_tune
 
-    group = ProcessGroup()
-    require(options, group.size)
-    seed_everything(options.seed)
-    fine_tune(group, options)
+    fine_tune(options)
 
 
-def _launch(workers: int, options: Options, arguments: list[str]) -> None:
+def _launch(options: argparse.Namespace, arguments: list[str]) -> None:
     """Start the processes, and stop all of them when one fails."""
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; expected 1 or more.")
-    require(options, workers)
+    if options.workers < 1:
+        raise ValueError(f"workers is {options.workers}; expected 1 or more.")
+    finetune.require(options, options.workers)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    places = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
-    command = [sys.executable, "-m", "utils.training.launch_tensorflow", *arguments]
+    threads = str(max(1, joblib.cpu_count() // options.workers))
+    shared = {"TF_NUM_INTRAOP_THREADS": threads} | os.environ | {"COURSE_DEVICE": "cpu"}
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(options.workers)]}
     started = []
     try:
-        for index in range(workers):
-            environment = _environment(places, index)
+        for index in range(options.workers):
+            place = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+            environment = shared | {"TF_CONFIG": json.dumps(place)}
+            command = [sys.executable, "-m", MODULE, *arguments]
             started.append(subprocess.Popen(command, env=environment))
         _watch(started)
     finally:
@@ -85,15 +75,6 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _environment(places: list[str], index: int) -> dict[str, str]:
-    """Set the place of a process, and its part of the processor."""
-    task = {"type": "worker", "index": index}
-    config = {"cluster": {"worker": places}, "task": task}
-    threads = str(max(1, joblib.cpu_count() // len(places)))
-    shared = {"TF_NUM_INTRAOP_THREADS": threads} | os.environ
-    return shared | {"TF_CONFIG": json.dumps(config), "COURSE_DEVICE": "cpu"}
-
-
 def _watch(started: list[subprocess.Popen]) -> None:
     """Wait until all processes have ended well, or the first one badly."""
     ended_well = False
@@ -102,18 +83,14 @@ def _watch(started: list[subprocess.Popen]) -> None:
         ended_well = all(state == 0 for state in states)
         for index, state in enumerate(states):
             if state:
+                reason = f"failed with exit status {state}"
+                if state < 0:
+                    reason = f"was ended by {signal.Signals(-state).name}"
                 raise Problem(
-                    f"Process {index} of {len(started)} {_reason(state)}; the others "
+                    f"Process {index} of {len(started)} {reason}; the others "
                     "were stopped."
                 )
         time.sleep(INTERVAL)
-
-
-def _reason(state: int) -> str:
-    """Describe the end of a process that did not end well."""
-    if state < 0:
-        return f"was ended by {signal.Signals(-state).name}"
-    return f"failed with exit status {state}"
 
 
 def _stop(started: list[subprocess.Popen]) -> None:

@@ -128,7 +128,7 @@ def test_page_of_a_notebook_shows_the_figure_once_with_its_alt(tmp_path, monkeyp
     output = v4.new_output("display_data", data=data, metadata=metadata)
     cell = v4.new_code_cell("figure", outputs=[output])
     monkeypatch.setattr(run, "BUILD", tmp_path)
-    run.write_html(v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
+    run._write_html(v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
     page = BeautifulSoup((tmp_path / "page.html").read_bytes(), "html.parser")
     (picture,) = page.find_all("img")
     assert picture["alt"] == figure.alt == '1 picture: cat & "dog" <b>.'

@@ -118,5 +118,5 @@ def test_features_of_shares_are_those_of_all(folder, dask_cluster, monkeypatch):
     monkeypatch.setattr(classifier, "PICTURES_PER_TASK", 8)
     paths = load_folder(folder).paths[:20]
     names = ["efficientnet_lite0"]
-    shared = classifier.extract_everywhere(paths, names, False, dask_cluster[0])
+    shared = classifier._extract_everywhere(paths, names, False, dask_cluster[0])
     np.testing.assert_allclose(shared, extract(paths, names), atol=1e-4)

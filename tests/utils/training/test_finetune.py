@@ -15,6 +15,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
+from utils.backbones import pytorch as torch_networks
+from utils.backbones import tensorflow as keras_networks
 from utils.command import Problem
 from utils.data.datasets import load_pets
 from utils.data.drawn.dataset import draw_pets
@@ -34,7 +36,6 @@ from utils.training.finetune import Config, cut, draw_shares
 
 ROOT = Path(__file__).parents[3]
 FRAMEWORKS = {"pytorch": pytorch, "tensorflow": tensorflow}
-GROUPS = {"pytorch": pytorch.ProcessGroup, "tensorflow": strategy.ProcessGroup}
 TORCHRUN = ["torch.distributed.run", "--nproc-per-node", "2", "-m"]
 ONE = {
     "pytorch": ["utils.training.finetune_pytorch"],
@@ -101,16 +102,22 @@ def results(words, folder, out):
 def answers(framework, file, course_data, monkeypatch):
     """Name the breeds of val with the weights of a file."""
     monkeypatch.setenv("COURSE_DATA", str(course_data))
-    group = GROUPS[framework]()
-    trunk, stage = group.split("efficientnet_lite0")
-    maps = extract(load_pets("val").paths, trunk, progress=False)
-    model = group.with_last_stage(stage, group.new_head(1280, 37))
+    paths, name = load_pets("val").paths, "efficientnet_lite0"
     if framework == "pytorch":
+        trunk, stage = torch_networks.split_last_stage(
+            torch_networks.load_backbone(name)
+        )
+        model = pytorch._with_head(stage, 1280, 37)
         model.load_state_dict(load_tensors(file))
-    else:
-        arrays = load_file(file)
-        model.set_weights([arrays[str(number)] for number in range(len(arrays))])
-    return group.logits(model, maps).argmax(axis=1)
+        maps = extract(paths, trunk, progress=False)
+        return pytorch._logits(model, maps).argmax(axis=1)
+    backbone = keras_networks.load_backbone(name, include_top=False)
+    trunk, stage = keras_networks.split_last_stage(name, backbone)
+    model = strategy._with_head(stage, 37)
+    arrays = load_file(file)
+    model.set_weights([arrays[str(number)] for number in range(len(arrays))])
+    maps = extract(paths, trunk, progress=False)
+    return strategy._logits(model, maps).argmax(axis=1)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
