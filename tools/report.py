@@ -98,18 +98,17 @@ def write_report(runs: list[Run], readme: Path) -> None:
 
 
 def _table(number: int, runs: list[Run]) -> str:
-    columns = [_column(run) for run in runs]
+    columns = []
+    for run in runs:
+        texts = {name: as_text(value) for name, value in run.results.items()}
+        column = {"seconds": f"{run.seconds:.0f}", "source": "not told"}
+        columns.append(column | texts)
     names = dict.fromkeys(name for column in columns for name in column)
     head = [f"Lesson {number}", *(run.name for run in runs)]
     rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
     widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join(f"| {' | '.join(map(str.ljust, c, widths))} |" for c in lines)
-
-
-def _column(run: Run) -> dict[str, str]:
-    first = {"seconds": f"{run.seconds:.0f}", "source": "not told"}
-    return first | {name: as_text(value) for name, value in run.results.items()}
 
 
 def _machine() -> str:
