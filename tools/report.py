@@ -93,7 +93,12 @@ def write_report(runs: list[Run], readme: Path) -> None:
                 "photographs."
             )
     before, _, after = split_at_markers(readme)
-    text = f"{before}{BEGIN}\n\n{tables(runs)}\n\n{_machine()}\n\n{END}{after}"
+    machine = (
+        f"Measured on {joblib.cpu_count()} cores ({platform.system()}, "
+        f"{platform.machine()}) with PyTorch {version('torch')}, TensorFlow "
+        f"{version('tensorflow')} and Python {platform.python_version()}."
+    )
+    text = f"{before}{BEGIN}\n\n{tables(runs)}\n\n{machine}\n\n{END}{after}"
     write_text(readme, text)
 
 
@@ -109,11 +114,3 @@ def _table(number: int, runs: list[Run]) -> str:
     widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join(f"| {' | '.join(map(str.ljust, c, widths))} |" for c in lines)
-
-
-def _machine() -> str:
-    return (
-        f"Measured on {joblib.cpu_count()} cores ({platform.system()}, "
-        f"{platform.machine()}) with PyTorch {version('torch')}, TensorFlow "
-        f"{version('tensorflow')} and Python {platform.python_version()}."
-    )

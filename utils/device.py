@@ -172,9 +172,13 @@ def quiet_tensorflow() -> None:
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for a GPU, and says so
-    advice = "triggered tf.function retracing"
-    logger = logging.getLogger("tensorflow")
-    logger.addFilter(lambda record: advice not in record.getMessage())
+    # Adding the same function again changes nothing.
+    logging.getLogger("tensorflow").addFilter(_is_no_tracing_advice)
+
+
+def _is_no_tracing_advice(record: logging.LogRecord) -> bool:
+    """Let a record of TensorFlow's logger pass, or not."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextlib.contextmanager
