@@ -36,6 +36,8 @@ BANNER = {
 
 def _make_figures() -> list[Path]:
     """Make every picture of the lesson's text that comes from the network."""
+    from utils.plot.pictures import show_images
+
     with replacing(IMAGES / "cat-features.png") as part:
         _show_features().savefig(part, metadata={"Software": None})
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -43,9 +45,11 @@ def _make_figures() -> list[Path]:
     for saved, name in PICTURES.items():
         with replacing(IMAGES / name) as part:
             shutil.copyfile(DATA / "attacks" / "pytorch" / saved, part)
+    banner = load_images([IMAGES / name for name in BANNER], SIDE)
+    figure = show_images(banner, list(BANNER.values()), columns=3)
     with replacing(IMAGES / "three-pictures.png") as part:
         about = {"bbox_inches": "tight", "metadata": {"Software": None}}
-        _show_banner().savefig(part, dpi=SHARPNESS, **about)
+        figure.savefig(part, dpi=SHARPNESS, **about)
     return sorted(IMAGES.iterdir())
 
 
@@ -68,14 +72,6 @@ def _show_features():
         model(transform_for(model)(Image.open(chelsea))[None])
     maps = [each.permute(1, 2, 0).numpy() for each in maps]
     return show_maps(maps, [f"stage {depth}" for depth in DEPTHS], image[0])
-
-
-def _show_banner():
-    """Show side by side what the second lesson is about."""
-    from utils.plot.pictures import show_images
-
-    paths = [IMAGES / name for name in BANNER]
-    return show_images(load_images(paths, SIDE), list(BANNER.values()), columns=3)
 
 
 if __name__ == "__main__":

@@ -93,28 +93,24 @@ def write_report(runs: list[Run], readme: Path) -> None:
                 "photographs."
             )
     before, _, after = split_at_markers(readme)
-    text = f"{before}{BEGIN}\n\n{tables(runs)}\n\n{_machine()}\n\n{END}{after}"
+    machine = (
+        f"Measured on {joblib.cpu_count()} cores ({platform.system()}, "
+        f"{platform.machine()}) with PyTorch {version('torch')}, TensorFlow "
+        f"{version('tensorflow')} and Python {platform.python_version()}."
+    )
+    text = f"{before}{BEGIN}\n\n{tables(runs)}\n\n{machine}\n\n{END}{after}"
     write_text(readme, text)
 
 
 def _table(number: int, runs: list[Run]) -> str:
-    columns = [_column(run) for run in runs]
+    columns = []
+    for run in runs:
+        texts = {name: as_text(value) for name, value in run.results.items()}
+        column = {"seconds": f"{run.seconds:.0f}", "source": "not told"}
+        columns.append(column | texts)
     names = dict.fromkeys(name for column in columns for name in column)
     head = [f"Lesson {number}", *(run.name for run in runs)]
     rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
     widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join(f"| {' | '.join(map(str.ljust, c, widths))} |" for c in lines)
-
-
-def _column(run: Run) -> dict[str, str]:
-    first = {"seconds": f"{run.seconds:.0f}", "source": "not told"}
-    return first | {name: as_text(value) for name, value in run.results.items()}
-
-
-def _machine() -> str:
-    return (
-        f"Measured on {joblib.cpu_count()} cores ({platform.system()}, "
-        f"{platform.machine()}) with PyTorch {version('torch')}, TensorFlow "
-        f"{version('tensorflow')} and Python {platform.python_version()}."
-    )

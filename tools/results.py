@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from pathlib import Path
 from statistics import mean
 
 import nbformat
@@ -53,7 +52,12 @@ def collected(known: dict[str, dict]) -> dict[str, dict]:
             new[start + key] = {"value": value, "command": command}
         for key, entry in known["drawn"].items():
             if key.startswith(start) and "find" in entry:
-                value = _find(entry["find"], text, path)
+                found = re.search(entry["find"], text, re.MULTILINE)
+                if not found:
+                    raise Problem(
+                        f"The saved outputs of {path.name} have no {entry['find']!r}."
+                    )
+                value = json.loads(found[1])
                 new[key] = entry | {"value": value, "command": command}
     return new
 
@@ -139,10 +143,3 @@ def _rows(text: str) -> dict[str, float]:
         name = f"{key}-{seen[key]}" if seen[key] > 1 else key
         found[name] = round(mean(map(float, re.findall(r"[\d.]+", accuracies))), 2)
     return found
-
-
-def _find(pattern: str, text: str, path: Path) -> int | float:
-    match = re.search(pattern, text, re.MULTILINE)
-    if not match:
-        raise Problem(f"The saved outputs of {path.name} have no {pattern!r}.")
-    return json.loads(match[1])

@@ -52,7 +52,15 @@ def _find_lessons(paths: list[Path]) -> list[tuple[int, Path]]:
     paths = paths or list(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
         raise Problem(f"{NOTEBOOKS} has no notebooks. Get the course's files again.")
-    lessons = [(_number(path), path.resolve()) for path in paths]
+    lessons = []
+    for path in paths:
+        number = _read(path).metadata.get("course", {}).get("lesson")
+        if not isinstance(number, int):
+            raise Problem(
+                f"{path.name} is in no lesson. Give it one in its metadata, as in "
+                '"course": {"lesson": 1, "minutes": 3}.'
+            )
+        lessons.append((number, path.resolve()))
     return sorted(lessons, key=lambda lesson: (lesson[0], lesson[1].name))
 
 
@@ -115,16 +123,6 @@ def _run_lesson(
     if save:
         _save(notebook, path)
     return Run(number, path.stem, seconds, results_of(notebook))
-
-
-def _number(path: Path) -> int:
-    number = _read(path).metadata.get("course", {}).get("lesson")
-    if not isinstance(number, int):
-        raise Problem(
-            f"{path.name} is in no lesson. Give it one in its metadata, as in "
-            '"course": {"lesson": 1, "minutes": 3}.'
-        )
-    return number
 
 
 def _read(path: Path):

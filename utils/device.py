@@ -172,6 +172,7 @@ def quiet_tensorflow() -> None:
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for a GPU, and says so
+    # Adding the same function again changes nothing.
     logging.getLogger("tensorflow").addFilter(_is_no_tracing_advice)
 
 

@@ -151,8 +151,8 @@ def languages(id: str) -> list[str]:
 def _validate(quiz) -> None:
     """Refuse what is no quiz.
 
-    Something is missing, of the wrong kind or too much; a text has markup; a question is
-    there twice, has an answer twice, or has not just one correct answer.
+    Something is missing, of the wrong kind or too much; a text has markup; a question
+    is there twice, has an answer twice, or has not just one correct answer.
     """
     error = best_match(Draft202012Validator(SCHEMA).iter_errors(quiz))
     if error:
@@ -180,9 +180,20 @@ def show_quiz(id: str, language: str = "en") -> None:
     from jupyterquiz import display_quiz
 
     quiz = load(id, language)
+    questions = [
+        {
+            "question": question["question"],
+            "type": "multiple_choice",
+            "answers": [
+                {"answer": f"{a}. {e['text']}", "correct": e["correct"], "feedback": f}
+                for a, e, f in _lettered(question["answers"])
+            ],
+        }
+        for question in quiz["questions"]
+    ]
     with capture_output() as captured:
         display_quiz(
-            [_for_jupyterquiz(question) for question in quiz["questions"]],
+            questions,
             shuffle_answers=False,
             colors=COLORS,
             max_width=800,
@@ -223,7 +234,14 @@ def ask(quiz: dict) -> int:
     count, right = len(quiz["questions"]), 0
     for number, question in enumerate(quiz["questions"], 1):
         print(f"\n{_wrapped(question['question'], f'{number}/{count}  ')}\n")
-        right += _ask(question["answers"])
+        answers = question["answers"]
+        for letter, each, _ in _lettered(answers):
+            print(_wrapped(each["text"], f"  {letter}  "))
+        chosen = _chosen(len(answers))
+        print()
+        for place, (letter, _, said) in enumerate(_lettered(answers)):
+            print(_wrapped(said, f"{'>' if place == chosen else ' '} {letter}  "))
+        right += answers[chosen]["correct"]
     print(f"\n{RIGHT} {right}/{count}")
     return right
 
@@ -241,27 +259,6 @@ def folded(question: dict) -> str:
     fold = "<details><summary>{}. {}</summary><p>{}</p></details>"
     answers = _lettered(question["answers"])
     return "\n".join(fold.format(a, each["text"], said) for a, each, said in answers)
-
-
-def _for_jupyterquiz(question: dict) -> dict:
-    answers = [
-        {"answer": f"{a}. {each['text']}", "correct": each["correct"], "feedback": said}
-        for a, each, said in _lettered(question["answers"])
-    ]
-    kind = "multiple_choice"
-    return {"question": question["question"], "type": kind, "answers": answers}
-
-
-def _ask(answers: list[dict]) -> bool:
-    """Ask one question; say if it was answered correctly."""
-    lettered = _lettered(answers)
-    for letter, each, _ in lettered:
-        print(_wrapped(each["text"], f"  {letter}  "))
-    chosen = _chosen(len(answers))
-    print()
-    for number, (letter, _, said) in enumerate(lettered):
-        print(_wrapped(said, f"{'>' if number == chosen else ' '} {letter}  "))
-    return answers[chosen]["correct"]
 
 
 def _chosen(count: int) -> int:

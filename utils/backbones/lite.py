@@ -91,7 +91,10 @@ def fill(model: Model, state: dict[str, np.ndarray]) -> None:
     with_top = model.layers[-1].name == "predictions"
     arrays = arrays if with_top else arrays[:-2]
     for variable, array in zip(model.weights, arrays, strict=True):
-        variable.assign(_keras_layout(array, "dwconv" in variable.path))
+        if array.ndim == 4:  # (out, in, height, width)
+            last = (0, 1) if "dwconv" in variable.path else (1, 0)
+            array = array.transpose(2, 3, *last)
+        variable.assign(array if array.ndim == 4 else array.T)
 
 
 def _round_to_eight(maps: float) -> int:
@@ -119,10 +122,3 @@ def _convolution(x, maps, kernel, prefix, stride=1):
 
 def _batch_norm(x, name):
     return layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=name)(x)
-
-
-def _keras_layout(array: np.ndarray, depthwise: bool) -> np.ndarray:
-    """Turn (out, in, height, width) into (height, width, in, out)."""
-    if array.ndim == 4:
-        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
-    return array.T

@@ -156,7 +156,8 @@ def split_last_stage(model: nn.Module) -> tuple[nn.Sequential, nn.Module]:
     else:
         # The maps are halved for the last time at the second last max pooling of VGG,
         # and in block 14 of MobileNetV2.
-        pools = [k for k, part in enumerate(model.features) if _is_pool(part)]
+        features = enumerate(model.features)
+        pools = [k for k, part in features if isinstance(part, nn.MaxPool2d)]
         end = pools[-2] + 1 if pools else 14
         trunk, stage = model.features[:end], model.features[end:]
     size, mean, std = preprocessing_of(model)
@@ -198,21 +199,12 @@ def _from_torchvision(name: str, num_classes: int, pretrained: bool) -> nn.Modul
     except (URLError, TimeoutError, ConnectionError) as error:
         raise WeightsUnavailable(name, error) from error
     if num_classes != IMAGENET_CLASSES:
-        _replace_classifier(name, model, num_classes)
+        if name.startswith("vgg"):
+            model.avgpool = nn.AdaptiveAvgPool2d(1)  # as for the other networks
+        width = find(name).width
+        head = nn.Linear(width, num_classes) if num_classes else nn.Identity()
+        setattr(model, "fc" if name.startswith("resnet") else "classifier", head)
     return model
-
-
-def _replace_classifier(name: str, model: nn.Module, num_classes: int) -> None:
-    """Put a linear layer on the averaged maps, or nothing for no classes."""
-    if name.startswith("vgg"):
-        model.avgpool = nn.AdaptiveAvgPool2d(1)
-    width = find(name).width
-    head = nn.Linear(width, num_classes) if num_classes else nn.Identity()
-    setattr(model, "fc" if name.startswith("resnet") else "classifier", head)
-
-
-def _is_pool(part: nn.Module) -> bool:
-    return isinstance(part, nn.MaxPool2d)
 
 
 def _is_cached(name: str) -> bool:

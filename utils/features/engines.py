@@ -138,7 +138,11 @@ class OpenVinoEngine:
     def _compile(self, batch: np.ndarray) -> list:
         """Convert and compile the network for rows like these."""
         shape = (OPENVINO_BATCH, *batch.shape[1:])
-        compiled = _compiled(_converted(self._network, shape), shape)
+        network = self._network
+        folder = MODELS / f"{network.name}-{network.digest[:16]}"
+        if not (folder / "model.xml").is_file():
+            _convert(network, shape, folder)
+        compiled = _compiled(folder / "model.xml", shape)
         count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         # Half compute, half wait ready.
         return [compiled.create_infer_request() for _ in range(2 * count)]
@@ -168,14 +172,6 @@ def _compiled(file: Path, shape: tuple[int, ...]):
     settings = {"PERFORMANCE_HINT": "THROUGHPUT"}
     settings["INFERENCE_PRECISION_HINT"] = "f32"
     return core.compile_model(model, "CPU", settings)
-
-
-def _converted(network, shape: tuple[int, ...]) -> Path:
-    """Return the file of the converted network, which is made if it is not there."""
-    folder = MODELS / f"{network.name}-{network.digest[:16]}"
-    if not (folder / "model.xml").is_file():
-        _convert(network, shape, folder)
-    return folder / "model.xml"
 
 
 def _convert(network, shape: tuple[int, ...], folder: Path) -> None:

@@ -49,18 +49,18 @@ class Animation:
     def __init__(self, frames, alt, size=160, frame_seconds=0.15):
         frames = require_images("frames", frames, "(T, H, W, 3)")
         self.alt = alt
-        self.gif = _smallest([_picture(frame, size) for frame in frames], frame_seconds)
+        levels = np.rint(frames * 255).astype(np.uint8)
+        pictures = [
+            ImageOps.contain(Image.fromarray(each), (size, size), Image.BICUBIC)
+            for each in levels
+        ]
+        self.gif = _smallest(pictures, frame_seconds)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Return the moving picture for Jupyter, and its text beside it."""
         source = "data:image/gif;base64," + base64.b64encode(self.gif).decode()
         picture = f'<img alt="{html.escape(self.alt)}" src="{source}">'
         return {"text/html": picture, "text/plain": self.alt}
-
-
-def _picture(frame, size) -> Image.Image:
-    picture = Image.fromarray(np.rint(frame * 255).astype(np.uint8))
-    return ImageOps.contain(picture, (size, size), Image.Resampling.BICUBIC)
 
 
 def _smallest(pictures, frame_seconds) -> bytes:

@@ -7,12 +7,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from utils.checks import (
-    require_classes,
-    require_epsilon,
-    require_floats,
-    require_length,
-)
+from utils import checks
 from utils.plot.figure import (
     BLUE,
     CENTRED,
@@ -132,9 +127,9 @@ def plot_confusion(labels, predictions, class_names) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    labels = require_classes("labels", labels, class_names)
-    predictions = require_classes("predictions", predictions, class_names)
-    require_length("predictions", predictions, len(labels))
+    labels = checks.require_classes("labels", labels, class_names)
+    predictions = checks.require_classes("predictions", predictions, class_names)
+    checks.require_length("predictions", predictions, len(labels))
     classes = range(len(class_names))
     counts = confusion_matrix(labels, predictions, labels=classes)
     cell = max(0.27, 1.2 / len(classes))  # inches; small numbers just fit
@@ -336,11 +331,11 @@ def _check_history(history) -> None:
 
 def _checked_curve(name, values, logarithmic) -> tuple[np.ndarray, np.ndarray]:
     across, up = values if isinstance(values, tuple) else (None, values)
-    up = require_floats(name, np.asarray(up, dtype=float), "(T,)")
+    up = checks.require_floats(name, np.asarray(up, dtype=float), "(T,)")
     if across is None:
         across = np.arange(1, len(up) + 1)
-    across = require_floats(name, np.asarray(across, dtype=float), "(T,)")
-    require_length(name, across, len(up))
+    across = checks.require_floats(name, np.asarray(across, dtype=float), "(T,)")
+    checks.require_length(name, across, len(up))
     if logarithmic and min(across.min(), up.min()) <= 0:
         raise ValueError(
             f"{name} is not positive everywhere, expected so for logarithmic axes: "
@@ -352,8 +347,8 @@ def _checked_curve(name, values, logarithmic) -> tuple[np.ndarray, np.ndarray]:
 def _checked_counts(epsilons, successes, counts) -> tuple[np.ndarray, np.ndarray]:
     """Return whole numbers for each epsilon, or say what is wrong."""
     for epsilon in epsilons:
-        require_epsilon(epsilon)
-    require_length("successes", successes, len(epsilons))
+        checks.require_epsilon(epsilon)
+    checks.require_length("successes", successes, len(epsilons))
     successes, counts = np.broadcast_arrays(successes, counts)
     whole = successes.dtype.kind in "iu" and counts.dtype.kind in "iu"
     if not whole or not ((successes >= 0) & (successes <= counts) & (counts > 0)).all():

@@ -2,14 +2,7 @@
 
 import numpy as np
 
-from utils.checks import (
-    require_classes,
-    require_floats,
-    require_images,
-    require_length,
-    require_probabilities,
-    require_same_shape,
-)
+from utils import checks
 from utils.plot.figure import (
     BLUE,
     LINE,
@@ -53,9 +46,9 @@ def show_images(images, titles=None, columns=4) -> Figure:
     ValueError
         If the pictures have another shape, type or range, or not one title each.
     """
-    images = require_images("images", images)
+    images = checks.require_images("images", images)
     titles = [""] * len(images) if titles is None else list(titles)
-    require_length("titles", titles, len(images))
+    checks.require_length("titles", titles, len(images))
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     lines = max(len(wrapped(title).splitlines()) for title in titles)
@@ -114,15 +107,17 @@ def show_mistakes(images, labels, probabilities, class_names) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    probabilities = require_probabilities(probabilities, class_names, dimensions=2)
-    labels = require_classes("labels", labels, class_names)
-    require_length("labels", labels, len(probabilities))
+    probabilities = checks.require_probabilities(
+        probabilities, class_names, dimensions=2
+    )
+    labels = checks.require_classes("labels", labels, class_names)
+    checks.require_length("labels", labels, len(probabilities))
     predictions = probabilities.argmax(axis=1)
     mistakes = int(np.count_nonzero(predictions != labels))
     if not mistakes:
         return message(f"No mistake in {count_of(len(labels), 'picture')}.")
     worst = surest_mistakes(labels, probabilities, len(images))
-    require_length("images", images, len(worst))
+    checks.require_length("images", images, len(worst))
     titles = [
         f"{class_names[labels[n]]} → {class_names[predictions[n]]} "
         f"{percent(probabilities[n].max())}"
@@ -168,11 +163,12 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     if not len(maps):
         raise ValueError("maps is empty, expected one array for each depth.")
     maps = [
-        require_floats(f"maps[{n}]", each, "(H, W, C)") for n, each in enumerate(maps)
+        checks.require_floats(f"maps[{n}]", each, "(H, W, C)")
+        for n, each in enumerate(maps)
     ]
     if titles is None:
         titles = [f"depth {n}" for n in range(1, len(maps) + 1)]
-    require_length("titles", titles, len(maps))
+    checks.require_length("titles", titles, len(maps))
     side = PICTURE * 0.65
     height, width = (side + LINE) * len(maps), side * (per_depth + 1)
     if image is None:
@@ -180,7 +176,7 @@ def show_maps(maps, titles=None, image=None, per_depth=4) -> Figure:
     else:
         figure = Figure(width + 2 * side, height)
         first, panel = figure.subfigures(1, 2, width_ratios=[2 * side, width])
-        image = require_images("image", image, "(H, W, 3)")
+        image = checks.require_images("image", image, "(H, W, 3)")
         draw_picture(first.subplots(), image, "the picture")
     rows = panel.subplots(len(maps), per_depth, squeeze=False)
     shown = [_draw_depth(*depth) for depth in zip(rows, maps, titles, strict=True)]
@@ -225,7 +221,9 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
     ValueError
         If an argument has another shape, type or range.
     """
-    probabilities = require_probabilities(probabilities, class_names, dimensions=1)
+    probabilities = checks.require_probabilities(
+        probabilities, class_names, dimensions=1
+    )
     count = min(MAX_BARS, len(probabilities))
     if image is None:
         figure = Figure(5, 0.36 * count + 2 * LINE)
@@ -233,7 +231,7 @@ def plot_top5(probabilities, class_names, image=None, title=None) -> Figure:
     else:
         figure = Figure(5 + PICTURE, PICTURE + 2 * LINE)
         beside, axes = figure.subplots(1, 2, width_ratios=[PICTURE, 5 - PICTURE])
-        draw_picture(beside, require_images("image", image, "(H, W, 3)"))
+        draw_picture(beside, checks.require_images("image", image, "(H, W, 3)"))
     shown = draw_best(axes, probabilities, class_names)
     if title:
         figure.suptitle(title, size=11, parse_math=False)
@@ -269,11 +267,13 @@ def show_attack(
     ValueError
         If an argument has another shape, type or range.
     """
-    original = require_images("original", original, "(H, W, 3)")
-    adversarial = require_images("adversarial", adversarial, "(H, W, 3)")
-    probabilities = require_probabilities(probabilities, class_names, dimensions=2)
-    require_length("probabilities", probabilities, 2)
-    require_same_shape("adversarial", adversarial, "original", original)
+    original = checks.require_images("original", original, "(H, W, 3)")
+    adversarial = checks.require_images("adversarial", adversarial, "(H, W, 3)")
+    probabilities = checks.require_probabilities(
+        probabilities, class_names, dimensions=2
+    )
+    checks.require_length("probabilities", probabilities, 2)
+    checks.require_same_shape("adversarial", adversarial, "original", original)
     difference = adversarial.astype(float) - original
     shown = (0.5 + amplify * difference).clip(0, 1)
     figure = Figure(3.5 * PICTURE, 2.5 * PICTURE)

@@ -35,16 +35,6 @@ def spread(scheduler: str | None) -> Iterator[None]:
         yield
         return
     from distributed import KilledWorker
-
-    try:
-        with _client(scheduler) as client, parallel_config(_backend(client)):
-            yield
-    except KilledWorker as error:
-        raise Problem(f"One task ended several workers, the last: {error}") from None
-
-
-def _backend(client):
-    """Let joblib send work to the workers of a client, however few they are."""
     from joblib._dask import DaskDistributedBackend
 
     class Workers(DaskDistributedBackend):
@@ -52,7 +42,14 @@ def _backend(client):
             # Joblib works in this process if there is one thread in the whole cluster.
             return max(2, super().effective_n_jobs(n_jobs))
 
-    return Workers(client=client)
+    try:
+        with (
+            _client(scheduler) as client,
+            parallel_config(Workers(client=client)),
+        ):
+            yield
+    except KilledWorker as error:
+        raise Problem(f"One task ended several workers, the last: {error}") from None
 
 
 def _client(scheduler: str):
