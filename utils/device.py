@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 
+import joblib
 import numpy as np
 
 # What TensorFlow writes at start although nothing is wrong: INFO lines, the double
@@ -44,7 +45,14 @@ def torch_device():
         if module.is_available()
         for name in _names(kind, getattr(module, "device_count", lambda: 1)())
     ]
+    _limit_threads(torch)
     return torch.device(_choose("PyTorch", [*there, "cpu"]))
+
+
+def _limit_threads(torch) -> None:
+    """Start no more threads than a container's quota has room for."""
+    if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > _cores():
+        torch.set_num_threads(_cores())
 
 
 def tensorflow_device() -> str:
@@ -162,10 +170,8 @@ def _tensorflow_facts() -> tuple[str, int]:
 
 
 def _cores() -> int:
-    """Count the cores this process may use: TensorFlow's threads unless told."""
-    if hasattr(os, "sched_getaffinity"):  # Linux only
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+    """Count the cores this process may use, by affinity and by cgroup v1 or v2."""
+    return joblib.cpu_count()
 
 
 def quiet_tensorflow() -> None:
