@@ -1,6 +1,10 @@
 # The commands of the course; README.md has plain lines for people without make.
 PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
+# More words for JupyterLab, as in: make jupyter JUPYTER=--no-browser
+JUPYTER ?=
+# JupyterLab starts as root only if told so; in a container there may be nobody else.
+ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: run test jupyter report figures bench lab translations site .venv create install
 
@@ -14,7 +18,8 @@ test: .venv
 	COURSE_OFFLINE=1 COURSE_DATA=sample $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env notebooks
 
 jupyter: .venv
-	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --LabApp.app_settings_dir="$(CURDIR)/.jupyter"
+	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/README.md \
+	  --LabApp.app_settings_dir="$(CURDIR)/.jupyter" $(ROOT) $(JUPYTER)
 
 report: .venv
 	@$(VENV_PYTHON) -m tools.run --report

@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 
+import joblib
 import numpy as np
 
 # What TensorFlow writes at start although nothing is wrong: INFO lines, the double
@@ -44,7 +45,17 @@ def torch_device():
         if module.is_available()
         for name in _names(kind, getattr(module, "device_count", lambda: 1)())
     ]
+    _limit_threads(torch)
     return torch.device(_choose("PyTorch", [*there, "cpu"]))
+
+
+def _limit_threads(torch) -> None:
+    """Start no more threads than a container's quota has room for."""
+    if (
+        "OMP_NUM_THREADS" not in os.environ
+        and torch.get_num_threads() > joblib.cpu_count()
+    ):
+        torch.set_num_threads(joblib.cpu_count())
 
 
 def tensorflow_device() -> str:
@@ -146,8 +157,7 @@ def describe(device) -> str:
 
         name = "TensorFlow"
         count = framework.config.threading.get_intra_op_parallelism_threads
-        affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-        threads = count() or (len(affinity(0)) if affinity else os.cpu_count())
+        threads = count() or joblib.cpu_count()  # by affinity and by cgroup
     else:
         import torch as framework
 

@@ -331,3 +331,45 @@ def _python(code, status=0, **environment):
     )
     assert done.returncode == status, done.stderr
     return done
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no such quota elsewhere")
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"cpu.max": "100000 100000"},
+        {"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"},
+    ],
+    ids=["v2", "v1"],
+)
+@pytest.mark.parametrize("asked", [None, "3"])
+def test_pytorch_threads_follow_the_quota_of_a_container(
+    tmp_path, monkeypatch, files, asked
+):
+    import builtins
+
+    import torch
+
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def moved(path):
+        inside = str(path).startswith("/sys/fs/cgroup/")
+        return str(path).replace("/sys/fs/cgroup", str(tmp_path)) if inside else path
+
+    opened, exists = builtins.open, os.path.exists
+    monkeypatch.setattr(
+        builtins, "open", lambda path, *a, **k: opened(moved(path), *a, **k)
+    )
+    monkeypatch.setattr(os.path, "exists", lambda path: exists(moved(path)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        device.torch_device()
+        assert torch.get_num_threads() == (3 if asked else 1)
+    finally:
+        torch.set_num_threads(before)
