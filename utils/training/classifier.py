@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from utils.backbones.table import EMBEDDED
 from utils.command import Problem, attempt
 from utils.data import datasets as data
+from utils.data.decode import UnreadablePicture, read_picture
 from utils.features.extraction import extract
 from utils.files import replacing
 from utils.measure import Meter
@@ -278,14 +279,30 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _name(options: argparse.Namespace) -> None:
+    """Name the sound pictures, and then say what is wrong with the others."""
     classifier = load(options.classifier)
+    faults = {path: _fault(path) for path in options.pictures}
+    sound = [path for path in options.pictures if not faults[path]]
     settings = {"cache": False, "flip": classifier.flip}
-    features = extract(options.pictures, classifier.backbones, **settings)
-    rows = classifier.probabilities(features)
-    for path, row in zip(options.pictures, rows, strict=True):
+    features = extract(sound, classifier.backbones, **settings) if sound else []
+    for path, features_of_one in zip(sound, features, strict=True):
+        (row,) = classifier.probabilities(features_of_one[None])
         best = np.argsort(-row)[:3]
         told = ", ".join(f"{classifier.class_names[k]} {row[k]:.1%}" for k in best)
         print(f"{path}: {told}")
+    if len(sound) < len(options.pictures):
+        raise Problem("\n".join(filter(None, faults.values())))
+
+
+def _fault(path: Path) -> str:
+    """Say why a picture cannot be read; nothing if it can."""
+    try:
+        read_picture(path)
+    except FileNotFoundError:
+        return f"There is no picture {path}."
+    except (OSError, UnreadablePicture) as error:
+        return str(error)
+    return ""
 
 
 if __name__ == "__main__":

@@ -42,6 +42,14 @@ def test_a_folder_becomes_a_classifier_that_names_pictures(folder, tmp_path, cap
     for line, name in zip(lines, BREEDS.values(), strict=True):
         assert line.split(": ")[1].startswith(f"{name} ")
 
+    bad, absent = tmp_path / "bad.jpg", tmp_path / "absent.jpg"
+    bad.write_text("<html>")
+    assert main(["name", str(file), pictures[0], str(bad), str(absent), pictures[1]])
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == lines[:2]
+    assert str(bad) in printed.err
+    assert str(absent) in printed.err
+
 
 def test_a_cluster_makes_the_same_classifier(folder, dask_cluster, monkeypatch):
     monkeypatch.setattr(classifier, "PICTURES_PER_TASK", 8)
