@@ -15,11 +15,11 @@ from utils.results import read_results
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or _stamp; return 0 if all is well, 1 after a problem, 130 after Ctrl-C."""
+    """Write or stamp; return 0 if all is well, 1 after a problem, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.quizzes", description=__doc__
     )
-    ways = parser.add_subparsers(required=True, metavar="{write,_stamp}")
+    ways = parser.add_subparsers(required=True, metavar="{write,stamp}")
     pages = ways.add_parser("write", help="write the Markdown file of every quiz")
     pages.set_defaults(work=lambda options: _write())
     today = "note that a quiz is translated from today's English"
@@ -50,7 +50,7 @@ def stale(id: str, language: str) -> list[str]:
     found, parts = [], zip(_parts(english), _parts(translation), strict=True)
     for (name, ours), (_, theirs) in parts:
         if theirs.get("of") != _part_hash(ours):
-            found.append(f"{name} is stale: translate it anew, then _stamp it")
+            found.append(f"{name} is stale: translate it anew, then stamp it")
         if _numbers(ours, "en") != _numbers(theirs, language):
             found.append(f"{name} has other numbers")
     return found
