@@ -1,13 +1,14 @@
 """Check answers in the notebook, on fixed examples whose results are known."""
 
-import warnings
 from copy import deepcopy
 from functools import partial
 
 import numpy as np
 
-from lab.questions.examples import PROPERTIES, Missed
-from lab.questions.finding import Finding, remarks
+from lab.questions.examples import PROPERTIES
+from lab.questions.finding import Finding, Missed, as_arrays, prove, remarks
+
+ODD = "what came back cannot be compared ({error})."
 
 
 def check(id: str, namespace: dict) -> None:
@@ -56,20 +57,10 @@ def check_examples(id: str, namespace: dict) -> list[Finding]:
     if id not in PROPERTIES:
         raise ValueError(f"id is {id!r}, expected one of {', '.join(PROPERTIES)}.")
     ask = partial(_ask, namespace)
-    return [_find(*each, ask) for each in PROPERTIES[id]]
-
-
-def _find(name: str, points: float, prove, ask) -> Finding:
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            prove(ask)
-    except Missed as missed:
-        return Finding(name, points, 0.0, str(missed))
-    except Exception as error:  # what came back is of no kind that was foreseen
-        odd = f"what came back cannot be compared ({type(error).__name__})."
-        return Finding(name, points, 0.0, odd)
-    return Finding(name, points, float(points), "")
+    return [
+        prove(name, points, partial(proof, ask), ODD)
+        for name, points, proof in PROPERTIES[id]
+    ]
 
 
 def _ask(namespace: dict, function: str, *arguments) -> list[np.ndarray]:
@@ -85,5 +76,4 @@ def _ask(namespace: dict, function: str, *arguments) -> list[np.ndarray]:
         ) from None
     except (Exception, SystemExit) as error:
         raise Missed(f"{function} raised {type(error).__name__}: {error}.") from None
-    parts = answer if isinstance(answer, tuple) else (answer,)
-    return [np.asarray(part) for part in parts]
+    return as_arrays(answer)

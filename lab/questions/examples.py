@@ -5,11 +5,7 @@ The results stand here as numbers: nothing in this module computes an answer.
 
 import numpy as np
 
-KINDS = {"b": "True and False", "iu": "whole numbers", "biuf": "numbers"}
-
-
-class Missed(Exception):
-    """What is not as it should be; the text teaches."""
+from lab.questions.finding import KINDS, Missed
 
 
 def _arrays(function: str, found: list, kinds: str, *shapes) -> list[np.ndarray]:
@@ -48,9 +44,18 @@ def _gives(function: str, kinds: str, hint: str, *cases):
 # 1 Split: any that has the properties will do.
 
 
-def _animals() -> tuple[np.ndarray, np.ndarray]:
-    """Draw four classes of 40 animals in 1 to 3 pictures, three of 10 in 1 each."""
-    generator = np.random.default_rng(0)
+def draw_animals(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw four classes of 40 animals in 1 to 3 pictures, three of 10 in 1 each.
+
+    Parameters
+    ----------
+    generator : Generator
+
+    Returns
+    -------
+    labels, animals : (N,) int64 ndarray
+        Class and animal of each picture.
+    """
     breeds = np.repeat(np.arange(7), [40, 40, 10, 40, 10, 40, 10])
     most = np.where(np.isin(breeds, [2, 4, 6]), 1, 3)
     animals = generator.permutation(5 * len(breeds))[: len(breeds)]
@@ -60,7 +65,7 @@ def _animals() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _held_out(ask, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels, groups = _animals()
+    labels, groups = draw_animals(np.random.default_rng(0))
     (held,) = _arrays("split", ask("split", labels, groups, seed), "b", labels.shape)
     if not 0.02 < held.mean() < 0.6:
         raise Missed(f"{held.mean():.0%} are held out (True); expected about a fifth.")

@@ -6,9 +6,9 @@ from zlib import crc32
 
 import numpy as np
 
-from lab.grading.judges.judging import Call, as_arrays
+from lab.grading.judges.judging import Call
 from lab.grading.judges.table import QUESTIONS
-from lab.questions.finding import Finding, remarks
+from lab.questions.finding import Finding, as_arrays, remarks
 from lab.sandbox.messages import Failure
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lab.grading.judges.judging import Call, Wrong, answers_of, arrays_of, question
+from lab.grading.judges.judging import Call, answers_of, arrays_of, question
+from lab.questions.finding import Missed
 
 BEHIND = 0.06  # of accuracy, what a head may lose to a logistic regression
 
@@ -38,7 +39,7 @@ def _prove_learns(calls, answers) -> None:
         held_out, labels = call.secret
         accuracy = np.mean((held_out @ weights + bias).argmax(axis=1) == labels)
         if accuracy < _reference(call) - BEHIND:
-            raise Wrong(
+            raise Missed(
                 "on pictures that it has not seen, the head is right less often than a "
                 "logistic regression. Print the loss: does it fall (sign of the "
                 "gradient), and has it come to rest (more steps)?"
@@ -64,9 +65,9 @@ def _prove_softmax(calls, answers) -> None:
         wanted = _softmax(*call.arguments)
         (found,) = arrays_of(call, answer, "biuf", wanted.shape)
         if not np.allclose(found.sum(axis=1), 1, atol=1e-3):
-            raise Wrong("the rows do not sum to 1: divide by the sum over axis=1.")
+            raise Missed("the rows do not sum to 1: divide by the sum over axis=1.")
         if not np.allclose(found, wanted, atol=1e-3):
-            raise Wrong(
+            raise Missed(
                 "this is not the softmax of features @ weights + bias. Subtract the "
                 "largest logit of each row before np.exp."
             )
@@ -77,7 +78,7 @@ def _prove_predicts(calls, answers) -> None:
         wanted = _softmax(*call.arguments).argmax(axis=1)
         (found,) = arrays_of(call, answer, "iu", wanted.shape)
         if not np.array_equal(found, wanted):
-            raise Wrong("a prediction is the class with the largest logit of its row.")
+            raise Missed("a prediction is the class with the largest logit of its row.")
 
 
 QUESTION = question(

@@ -4,20 +4,18 @@ A message names what was expected and a coarse kind of what came: whatever a sub
 chose, such as a shape, could tell its author about the hidden inputs.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from lab.questions.finding import Finding
+from lab.questions.finding import KINDS, Finding, Missed, prove
 from lab.questions.points import POINTS
 from lab.sandbox.messages import Failure
 
-KINDS = {"b": "True and False", "iu": "whole numbers", "biuf": "numbers"}
-
-
+ODD = "what came back could not be judged."
 FORMS = {0: "a single number", 1: "a row of numbers", 2: "a table"}
 
 
@@ -40,40 +38,6 @@ class Question(NamedTuple):
     judge: Callable[[list[Call], list], list[Finding]]
 
 
-class Wrong(Exception):
-    """What is not as it should be; the text teaches."""
-
-
-def as_arrays(value) -> list[np.ndarray]:
-    """Turn what a function returned into arrays.
-
-    Parameters
-    ----------
-    value : array_like, or tuple of array_like
-        Whatever a student's function gave.
-
-    Returns
-    -------
-    list of ndarray
-        One for each part of a tuple.
-    """
-    parts = value if isinstance(value, tuple) else (value,)
-    return [np.asarray(part) for part in parts]
-
-
-def _find(name: str, points: float, prove, calls, answers) -> Finding:
-    """Judge one property: whatever the answers are, a finding comes out."""
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            prove(calls, answers)
-    except Wrong as wrong:
-        return Finding(name, points, 0.0, str(wrong))
-    except Exception:  # what no rule foresaw is no right answer
-        return Finding(name, points, 0.0, "what came back could not be judged.")
-    return Finding(name, points, float(points), "")
-
-
 def answers_of(function: str, calls, answers) -> Iterator[tuple[Call, list]]:
     """Go through the calls of a function, each with its answer."""
     missing = [Failure("gave no answer")] * len(calls)
@@ -85,14 +49,14 @@ def answers_of(function: str, calls, answers) -> Iterator[tuple[Call, list]]:
 def arrays_of(call: Call, answer, kinds: str, *shapes) -> list[np.ndarray]:
     """Return the arrays of an answer if they have the shapes and types expected."""
     if hasattr(answer, "reason"):
-        raise Wrong(f"{call.function} {str(answer.reason).rstrip('.')}.")
+        raise Missed(f"{call.function} {str(answer.reason).rstrip('.')}.")
     if not isinstance(answer, list):
-        raise Wrong(f"{call.function} gave no arrays.")
+        raise Missed(f"{call.function} gave no arrays.")
     if len(shapes) == 1 and len(answer) == 2 and not any(map(np.ndim, answer)):
         answer = [np.stack(answer)]  # two numbers are as good as an array of two
     if len(answer) != len(shapes):
         many = {1: "one array", 2: "two arrays"}.get(len(shapes), "several arrays")
-        raise Wrong(f"{call.function} should return {many}.")
+        raise Missed(f"{call.function} should return {many}.")
     arrays = [np.asarray(part) for part in answer]
     for array, shape in zip(arrays, shapes, strict=True):
         _require(call, array, kinds, shape)
@@ -104,13 +68,13 @@ def _require(call: Call, array: np.ndarray, kinds: str, shape: tuple) -> None:
         came, wanted = (
             FORMS.get(n, "more than a table") for n in (array.ndim, len(shape))
         )
-        raise Wrong(f"{call.function} returned {came}; expected {wanted}.")
+        raise Missed(f"{call.function} returned {came}; expected {wanted}.")
     if array.shape != shape:
-        raise Wrong(f"{call.function} returned {FORMS[len(shape)]} of another size.")
+        raise Missed(f"{call.function} returned {FORMS[len(shape)]} of another size.")
     if array.dtype.kind not in kinds:
-        raise Wrong(f"{call.function} should return {KINDS[kinds]}.")
+        raise Missed(f"{call.function} should return {KINDS[kinds]}.")
     if not np.isfinite(array).all():
-        raise Wrong(
+        raise Missed(
             f"{call.function} returned NaN or infinity; expected finite numbers."
         )
 
@@ -118,10 +82,14 @@ def _require(call: Call, array: np.ndarray, kinds: str, shape: tuple) -> None:
 def question(id: str, title: str, functions: str, calls, *properties) -> Question:
     """Make a question of its functions, its calls and the properties of an answer.
 
-    A property has a name, points, and a function that raises Wrong where it is not met.
+    A property has a name, points, and a function that raises Missed where it is not
+    met.
     """
 
     def judge(calls, answers):
-        return [_find(*each, calls, answers) for each in properties]
+        return [
+            prove(name, points, partial(proof, calls, answers), ODD)
+            for name, points, proof in properties
+        ]
 
     return Question(id, title, POINTS[id], tuple(functions.split()), calls, judge)

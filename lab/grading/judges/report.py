@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lab.grading.judges.judging import Call, Wrong, answers_of, arrays_of, question
+from lab.grading.judges.judging import Call, answers_of, arrays_of, question
+from lab.questions.finding import Missed
 
 
 def _report_calls(generator) -> list[Call]:
@@ -39,7 +40,7 @@ def _prove_top_k(calls, answers) -> None:
         wanted = (best == labels[:, None]).any(axis=1).mean()
         (found,) = arrays_of(call, answer, "biuf", ())
         if abs(found - wanted) > 1e-6:
-            raise Wrong(
+            raise Missed(
                 "the share is not right: count the rows whose label is "
                 "among the k largest probabilities; a share is at most 1."
             )
@@ -52,9 +53,9 @@ def _prove_confusion(calls, answers) -> None:
         np.add.at(wanted, (labels, predictions), 1)
         (found,) = arrays_of(call, answer, "biuf", wanted.shape)
         if np.array_equal(found, wanted.T):
-            raise Wrong("rows and columns are swapped: a row is a true class.")
+            raise Missed("rows and columns are swapped: a row is a true class.")
         if not np.array_equal(found, wanted):
-            raise Wrong("entry [i, j] counts the pictures of i that were taken for j.")
+            raise Missed("entry [i, j] counts the pictures of i that were taken for j.")
 
 
 def _prove_hardest_pair(calls, answers) -> None:
@@ -63,9 +64,9 @@ def _prove_hardest_pair(calls, answers) -> None:
         wanted = np.unravel_index(np.triu(both, 1).argmax(), both.shape)
         (found,) = arrays_of(call, answer, "iu", (2,))
         if np.array_equal(found, wanted[::-1]):
-            raise Wrong("this is the pair; give the smaller number first.")
+            raise Missed("this is the pair; give the smaller number first.")
         if not np.array_equal(found, wanted):
-            raise Wrong(
+            raise Missed(
                 "add both directions, matrix[i, j] + matrix[j, i], leave the diagonal "
                 "out, and find the largest."
             )
@@ -76,7 +77,7 @@ def _prove_species(calls, answers) -> None:
         labels, predictions, species = call.arguments
         (found,) = arrays_of(call, answer, "biuf", ())
         if abs(found - np.mean(species[labels] == species[predictions])) > 1e-6:
-            raise Wrong(
+            raise Missed(
                 "a Persian taken for a Siamese is a cat taken for a cat: compare "
                 "species[labels] with species[predictions]."
             )

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lab.grading.judges.judging import Call, Wrong, answers_of, arrays_of, question
+from lab.grading.judges.judging import Call, answers_of, arrays_of, question
+from lab.questions.finding import Missed
 
 
 def _standardise_calls(generator) -> list[Call]:
@@ -28,7 +29,7 @@ def _prove_of_train_only(calls, answers) -> None:
     for name, before, after in tables:
         wanted = (before - train.mean(axis=0)) / train.std(axis=0)
         if not np.allclose(after, wanted, rtol=0.02, atol=0.02):
-            raise Wrong(
+            raise Missed(
                 f"{name} is not (x - mean) / deviation with the mean and the deviation "
                 "of each column (axis=0) of train; other has no say in them."
             )
@@ -38,7 +39,7 @@ def _prove_constant_columns(calls, answers) -> None:
     call, (train, _) = _standardised(calls, answers, 1)
     varied = call.arguments[0].std(axis=0) > 0
     if not np.all(np.abs(train[:, varied].std(axis=0) - 1) < 0.5):
-        raise Wrong("the columns that vary in train should have a deviation of 1.")
+        raise Missed("the columns that vary in train should have a deviation of 1.")
 
 
 QUESTION = question(

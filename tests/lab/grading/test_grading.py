@@ -17,11 +17,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from lab import grade
 from lab.grading import grading
 from lab.grading.grading import grade_submission, hidden_calls
-from lab.grading.judges.judging import as_arrays
 from lab.grading.judges.table import QUESTIONS
 from lab.grading.record import Setting
 from lab.grading.submissions import find_submissions
-from lab.questions.finding import Finding
+from lab.questions.finding import Finding, as_arrays
 from lab.questions.points import POINTS
 from lab.sandbox.messages import Failure
 
