@@ -90,7 +90,7 @@ def read_paths(paths: Sequence[Path], expected: Sequence[str]) -> Notebook:
         read, problem = [], ""
         for name, load in found:
             try:
-                read.append((name, *_parse(load())))
+                read.append((name, *read_cells(load())))
             except NoNotebook as error:
                 problem = problem or _told(name, error)
     except OSError as error:
@@ -100,10 +100,6 @@ def read_paths(paths: Sequence[Path], expected: Sequence[str]) -> Notebook:
     if not read:
         raise Unreadable(problem)
     return _choose(read, expected)
-
-
-def _parse(content: bytes) -> tuple[list[dict], list[str]]:
-    return read_cells(content)
 
 
 def _told(name: str, error: NoNotebook) -> str:

@@ -74,8 +74,8 @@ def score_predictions(text, answers: dict[str, str]) -> list[Finding]:
     """
     if not answers:
         raise ValueError("answers is empty: take the file that lab.withhold wrote.")
-    _, remarks = _read_predictions(text, answers)
-    right = count_right(text, answers)
+    given, remarks = _read_predictions(text, answers)
+    right = _right(given, answers)
     accuracies, points = zip(*CURVE, strict=True)
     earned = round(float(np.interp(right / len(answers), accuracies, points)), 2)
     message = "; ".join([_interval(right, len(answers)), *remarks]) + "."
@@ -96,6 +96,10 @@ def count_right(text, answers: dict[str, str]) -> int:
     int
     """
     given, _ = _read_predictions(text, answers)
+    return _right(given, answers)
+
+
+def _right(given: dict[str, str], answers: dict[str, str]) -> int:
     return sum(_plain(given.get(n, "")) == _plain(b) for n, b in answers.items())
 
 
@@ -115,7 +119,7 @@ def describe_guesses(text, answers: dict[str, str]) -> str:
     """
     given, _ = _read_predictions(text, answers)
     guesses = [_plain(given.get(name, "")) for name in sorted(answers)]
-    if not any(guesses) or count_right(text, answers) == len(answers):
+    if not any(guesses) or _right(given, answers) == len(answers):
         return ""
     return sha256("\n".join(guesses).encode("utf-8", "replace")).hexdigest()
 

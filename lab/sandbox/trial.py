@@ -18,14 +18,15 @@ subprocess.run([sys.executable, "-c", "import numpy"], check=True, capture_outpu
 with multiprocessing.get_context("spawn").Pool(1) as pool:
     assert pool.map(abs, [-1]) == [1]
 """
+APPARMOR = (
+    "Ubuntu 24.04 and later: install the package apparmor-profiles, then load the "
+    "profile for bubblewrap with: sudo apparmor_parser -r "
+    "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict"
+)
 ADVICE = {
     "No such file": "Install it; on Debian and Ubuntu: apt install bubblewrap.",
-    "uid map": "Ubuntu 24.04 and later: install the package apparmor-profiles, then "
-    "load the profile for bubblewrap with: sudo apparmor_parser -r "
-    "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict",
-    "RTM_NEWADDR": "Ubuntu 24.04 and later: install the package apparmor-profiles, "
-    "then load the profile for bubblewrap with: sudo apparmor_parser -r "
-    "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict",
+    "uid map": APPARMOR,
+    "RTM_NEWADDR": APPARMOR,
     "namespace": "The kernel or the container forbids namespaces: grade outside of the "
     "container, or let it have them (docker run --privileged).",
     "Permission denied": "The user that submissions run as cannot read this Python or "
