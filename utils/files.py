@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import platformdirs
-
 ROOT = Path(__file__).resolve().parents[1]  # of the course
 DATA = ROOT / "data"  # where everything fetched, drawn or cached lands
 
@@ -103,6 +101,8 @@ def writable(folder: Path) -> Path:
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if there.is_dir() and os.access(there, os.W_OK):
         return folder
+    import platformdirs  # few need it, and everything imports this module
+
     return platformdirs.user_cache_path("ideal-cat", appauthor=False) / folder.name
 
 

@@ -281,17 +281,23 @@ def _train(options: argparse.Namespace) -> None:
 def _name(options: argparse.Namespace) -> None:
     """Name the sound pictures, and then say what is wrong with the others."""
     classifier = load(options.classifier)
-    faults = {path: _fault(path) for path in options.pictures}
-    sound = [path for path in options.pictures if not faults[path]]
+    try:
+        _name_sound(classifier, options.pictures)
+    except (OSError, UnreadablePicture):  # each is read again only to tell which
+        faults = {path: _fault(path) for path in options.pictures}
+        if sound := [path for path, fault in faults.items() if not fault]:
+            _name_sound(classifier, sound)
+        raise Problem("\n".join(filter(None, faults.values()))) from None
+
+
+def _name_sound(classifier: Classifier, pictures: list[Path]) -> None:
     settings = {"cache": False, "flip": classifier.flip}
-    features = extract(sound, classifier.backbones, **settings) if sound else []
-    for path, features_of_one in zip(sound, features, strict=True):
-        (row,) = classifier.probabilities(features_of_one[None])
+    features = extract(pictures, classifier.backbones, **settings)
+    rows = classifier.probabilities(features)
+    for path, row in zip(pictures, rows, strict=True):
         best = np.argsort(-row)[:3]
         told = ", ".join(f"{classifier.class_names[k]} {row[k]:.1%}" for k in best)
         print(f"{path}: {told}")
-    if len(sound) < len(options.pictures):
-        raise Problem("\n".join(filter(None, faults.values())))
 
 
 def _fault(path: Path) -> str:
