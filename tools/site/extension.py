@@ -2,12 +2,13 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
-from tools.site.pages import LANGUAGES, anchor, terms
+from tools.site.pages import LANGUAGES, LESSON, anchor, terms
 
 PLAIN = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw)
 
@@ -39,16 +40,21 @@ def _add_files(app):
 
 def _add_languages(app, page, template, context, doctree):
     """Lead to the same page in the other languages, or to their first page."""
-    there = json.loads((Path(app.srcdir).parent / "pages.json").read_text("utf-8"))
     up = "../" * (page.count("/") + 1)
     context["translations"] = [
-        (code, LANGUAGES[code], f"{up}{code}/{_there(page, pages)}.html")
-        for code, pages in there.items()
+        (
+            code,
+            LANGUAGES[code],
+            f"{up}{code}/{page if page in pages else LESSON}.html",
+        )
+        for code, pages in _pages(Path(app.srcdir).parent).items()
     ]
 
 
-def _there(page: str, pages: list[str]) -> str:
-    return page if page in pages else "notebooks/README"
+@cache
+def _pages(folder: Path) -> dict[str, list[str]]:
+    """Read which pages each language has."""
+    return json.loads((folder / "pages.json").read_text(encoding="utf-8"))
 
 
 def _link_terms(app, doctree, page):
@@ -58,11 +64,7 @@ def _link_terms(app, doctree, page):
     if page == "glossary" or page.startswith("notebooks/quiz"):
         return
     place = app.builder.get_relative_uri(page, "glossary")
-    words = {word.lower(): anchor(en) for word, en in terms(app.config.language)}
-    longest_first = sorted(words, key=len, reverse=True)
-    pattern = re.compile(
-        rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE
-    )
+    words, pattern = _words(app.config.language)
     seen = set()
     for text in list(doctree.findall(nodes.Text)):
         if not _is_prose(text):
@@ -71,6 +73,15 @@ def _link_terms(app, doctree, page):
         new = [_term(part, words, place, seen) for part in parts if part]
         if any(isinstance(node, nodes.reference) for node in new):
             text.parent.replace(text, new)
+
+
+@cache
+def _words(language: str) -> tuple[dict[str, str], re.Pattern]:
+    """Return the place of each term, and what finds terms in a text."""
+    words = {word.lower(): anchor(en) for word, en in terms(language)}
+    longest_first = sorted(words, key=len, reverse=True)
+    either = "|".join(map(re.escape, longest_first))
+    return words, re.compile(rf"(?<!\w)({either})(?!\w)", re.IGNORECASE)
 
 
 def _is_prose(text) -> bool:

@@ -9,6 +9,7 @@ import csv
 import json
 import re
 import shutil
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from jinja2 import Environment, PackageLoader
 from tools.languages import language_bar
 from utils import languages
 from utils.files import ROOT, write_text
-from utils.quiz import ids, load
+from utils.quiz import RIGHT, WRONG, ids, load
 
 LANGUAGES = {"en": "English"} | languages.LANGUAGES
 IN_ENGLISH = {
@@ -36,7 +37,6 @@ TITLES = {  # of the glossary
     "ru": "Словарик",
     "sl": "Slovarček",
 }
-DOWNLOAD = {"en": "Open as notebook"}
 LESSON = "notebooks/README"
 TRANSLATED = (LESSON, "lab/README")
 ENGLISH = (
@@ -52,6 +52,7 @@ COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(
     r"(?P<text>!?\[[^\]]*\])\((?P<target>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)"
 )
+TRANSLATION = re.compile(rf"\.({'|'.join(languages.LANGUAGES)})\.md$")
 TEMPLATES = Environment(loader=PackageLoader("tools.site"), autoescape=True)
 
 
@@ -72,11 +73,11 @@ def write_sources(folder: Path, wanted: list[str]) -> None:
     write_text(folder / "pages.json", json.dumps(there))
 
 
+@cache
 def terms(language: str) -> list[tuple[str, str]]:
     """List the terms of the glossary in a language, each with its English one."""
-    with (ROOT / "notebooks" / "glossary.csv").open(
-        encoding="utf-8", newline=""
-    ) as file:
+    glossary = ROOT / "notebooks" / "glossary.csv"
+    with glossary.open(encoding="utf-8", newline="") as file:
         pairs = [(row[language], row["en"]) for row in csv.DictReader(file)]
     return sorted(pairs, key=lambda pair: pair[0].lower())
 
@@ -110,7 +111,7 @@ def _write_language(folder: Path, language: str) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-            _write_notebook(path, folder, language)
+            _write_notebook(path, folder)
     (folder / "_files").mkdir(exist_ok=True)
 
 
@@ -130,7 +131,7 @@ def _adapted(text: str, name: str, language: str) -> str:
 def _turned(link: re.Match, name: str, language: str) -> str:
     """Let a link lead to the same language, or to English and say so."""
     text, target = link["text"], link["target"]
-    target = re.sub(r"\.(da|el|lt|ru|sl)\.md$", ".md", target)
+    target = TRANSLATION.sub(".md", target)
     anchor = link["anchor"] or ""
     page = (ROOT / name).parent / target
     known = page.resolve().relative_to(ROOT).as_posix()
@@ -161,7 +162,7 @@ def _contents(language: str) -> str:
         rest += ["TrainingTricks", "CNN_Architectures", "Teaching"]
         rest += ["../README", "../data/README"]
     inner = [
-        f"✓ {load(id, language)['title']} <quiz/{id}>"
+        f"{RIGHT} {load(id, language)['title']} <quiz/{id}>"
         for id in ids()
         if id not in ("pre", "post")
     ]
@@ -171,7 +172,9 @@ def _contents(language: str) -> str:
 
 def _write_quiz(path: Path, id: str, language: str) -> None:
     quiz = load(id, language)
-    form = TEMPLATES.get_template("quiz.html").render(quiz=quiz)
+    form = TEMPLATES.get_template("quiz.html").render(
+        quiz=quiz, right=RIGHT, wrong=WRONG
+    )
     parts = f"# {quiz['title']}", quiz["introduction"], f"```{{raw}} html\n{form}\n```"
     write_text(path, "\n\n".join(parts) + "\n")
 
@@ -194,7 +197,7 @@ def _glossary_rows(language: str, others: list[str]) -> list[tuple[str, list]]:
     ]
 
 
-def _write_notebook(path: Path, folder: Path, language: str) -> None:
+def _write_notebook(path: Path, folder: Path) -> None:
     """Write a notebook whose figures are files with words for those who see none."""
     notebook = nbformat.read(path, as_version=4)
     figures = folder / "_files" / "figures"
@@ -212,9 +215,9 @@ def _write_notebook(path: Path, folder: Path, language: str) -> None:
         output.data = nbformat.from_dict({"text/html": image})
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = _adapted(cell.source, f"notebooks/{path.stem}", language)
+            cell.source = _adapted(cell.source, f"notebooks/{path.stem}", "en")
     link = f"../_static/notebooks/{path.name}"
-    text = f'<p><a href="{link}" download>{DOWNLOAD["en"]}</a></p>'
+    text = f'<p><a href="{link}" download>Open as notebook</a></p>'
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(text))
     write_text(folder / "notebooks" / path.name, nbformat.writes(notebook))
     (folder / "_files" / "notebooks").mkdir(exist_ok=True)
