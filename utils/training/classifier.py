@@ -285,7 +285,7 @@ def _name(options: argparse.Namespace) -> None:
         _name_sound(classifier, options.pictures)
     except (OSError, UnreadablePicture):  # each is read again only to tell which
         faults = {path: _fault(path) for path in options.pictures}
-        if sound := [path for path, fault in faults.items() if not fault]:
+        if sound := [path for path in options.pictures if not faults[path]]:
             _name_sound(classifier, sound)
         raise Problem("\n".join(filter(None, faults.values()))) from None
 

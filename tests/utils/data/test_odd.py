@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from PIL import Image
 
@@ -433,9 +434,7 @@ def test_lists_saved_by_any_editor_are_read(monkeypatch, tmp_path, encoding):
 def locked(course, tmp_path, monkeypatch):
     """Let data/ take nothing, and the user's cache be a folder of its own."""
     cache = tmp_path / "cache"
-    monkeypatch.setattr(
-        files.platformdirs, "user_cache_path", lambda name, **options: cache
-    )
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name, **options: cache)
     access, prepared = os.access, course / "data"
     monkeypatch.setattr(
         files.os,
