@@ -134,12 +134,15 @@ def test_a_fault_keeps_the_old_site(tmp_path, monkeypatch, capsys):
 
     def write_sources(folder, languages):
         (folder / "da" / "notebooks").mkdir(parents=True)
-        broken = "# Page\n\n[away](nowhere.md)\n"
+        broken = "# Page\n\n[away](nowhere.md) and $\\nothing$\n"
         (folder / "da" / "notebooks" / "README.md").write_text(broken)
         (folder / "pages.json").write_text("{}")
 
     monkeypatch.setattr(site, "write_sources", write_sources)
     assert site.main(["da"]) == 1
-    assert "nowhere.md" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nowhere.md" in told
+    assert "README.md" in told
+    assert "nothing" in told
     assert old.read_text() == "old"
     assert site.main(["xx"]) == 1

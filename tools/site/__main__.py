@@ -51,6 +51,7 @@ def _build(languages: list[str]) -> None:
     ]
     page = ENTRANCE.format(language="en", head="", links="".join(links))
     write_text(part / "index.html", page)
+    shutil.rmtree(part / "jupyter_execute", ignore_errors=True)  # left by myst-nb
     shutil.rmtree(SITE, ignore_errors=True)
     part.rename(SITE)
     print(f"Open {SITE / 'index.html'}.")

@@ -6,7 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
 
 from tools.site.pages import LANGUAGES, LESSON, anchor, terms
 
@@ -23,14 +25,16 @@ def setup(app):
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _formula(self, node):
-    self.body.append(tex2mathml(node.astext()))
+def _formula(self, node, as_block=False):
+    try:
+        self.body.append(tex2mathml(node.astext(), as_block=as_block))
+    except MathError as error:
+        logging.getLogger(__name__).warning("%s", error, location=node)
     raise nodes.SkipNode
 
 
 def _displayed_formula(self, node):
-    self.body.append(tex2mathml(node.astext(), as_block=True))
-    raise nodes.SkipNode
+    _formula(self, node, as_block=True)
 
 
 def _add_files(app):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 from jinja2 import Environment, PackageLoader
+from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from tools.languages import language_bar
 from utils import languages
@@ -45,9 +46,13 @@ ENGLISH = (
     "notebooks/TrainingTricks",
     "notebooks/CNN_Architectures",
     "notebooks/Teaching",
+    "CONTRIBUTING",
 )
 SLIDES = "notebooks/Slides"
-FILES = ("notebooks/results.json", "notebooks/glossary.csv", "data/breeds.csv")
+FILES = (
+    *("notebooks/results.json", "notebooks/glossary.csv", "data/breeds.csv"),
+    *("LICENSE", "CITATION.cff"),
+)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 LINK = re.compile(
     r"(?P<text>!?\[[^\]]*\])\((?P<target>[^)\s:#]+)(?P<anchor>#[^)\s]*)?\)"
@@ -160,7 +165,7 @@ def _contents(language: str) -> str:
     if language == "en":
         pages += [stem for _, stem in notebooks]
         rest += ["TrainingTricks", "CNN_Architectures", "Teaching"]
-        rest += ["../README", "../data/README"]
+        rest += ["../README", "../data/README", "../CONTRIBUTING"]
     inner = [
         f"{RIGHT} {load(id, language)['title']} <quiz/{id}>"
         for id in ids()
@@ -220,5 +225,7 @@ def _write_notebook(path: Path, folder: Path) -> None:
     text = f'<p><a href="{link}" download>Open as notebook</a></p>'
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(text))
     write_text(folder / "notebooks" / path.name, nbformat.writes(notebook))
-    (folder / "_files" / "notebooks").mkdir(exist_ok=True)
-    shutil.copy(path, folder / "_files" / "notebooks" / path.name)
+    # Who opens it will run it; what came out is on the page.
+    clean, _ = ClearOutputPreprocessor().preprocess(nbformat.read(path, 4), {})
+    download = folder / "_files" / "notebooks" / path.name
+    write_text(download, nbformat.writes(clean))
